@@ -1,0 +1,220 @@
+"""Reading the host below one root folder, bounded, and never following a link out of it.
+
+``Host`` is the only door through which collectors see the machine: every path is absolute as the host
+writes it (``/proc/1/status``) and is looked up below ``root`` (``/`` or, in a container, ``/host``).
+Three named failures keep "not there", "not allowed" and "broken" apart, because a check must answer
+*unknown* for the last two and may answer *pass* or *fail* for the first.
+"""
+
+import errno
+import os
+import stat
+
+DEFAULT_MAX_BYTES = 262_144
+MAX_LINKS = 40  # as MAXSYMLINKS in path_resolution(7)
+
+
+class ReadFailed(Exception):
+    """A path could not be read; ``errno_name`` is the symbolic error (``EIO``)."""
+
+    def __init__(self, path, errno_name):
+        super().__init__("%s: %s" % (path, errno_name))
+        self.path = path
+        self.errno_name = errno_name
+
+
+class Absent(ReadFailed):
+    """The path does not exist: the kernel or host lacks the feature."""
+
+
+class Denied(ReadFailed):
+    """The path exists, but this agent may not read it."""
+
+
+def named_failure(path, error):
+    """The named failure for an ``OSError`` raised while reading ``path``."""
+    name = errno.errorcode.get(error.errno, str(error.errno))
+    # ESRCH: the process ended while its /proc entry was being read (proc(5)).
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESRCH, errno.ENXIO, errno.ENODEV):
+        return Absent(path, name)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Denied(path, name)
+    return ReadFailed(path, name)
+
+
+def printable(raw):
+    r"""Text from host bytes: UTF-8 as sent, every other byte written as ``\xNN``."""
+    text = raw.decode("utf-8", "backslashreplace")
+    return text.replace("\x00", "\\x00")
+
+
+class Host:
+    """The machine below ``root``. All methods take absolute host paths and raise only ReadFailed."""
+
+    def __init__(self, root="/"):
+        self.root = os.path.abspath(root)
+        self.is_local_root = self.root == "/"
+
+    def read_bytes(self, path, max_bytes=DEFAULT_MAX_BYTES):
+        """At most ``max_bytes`` of a regular or kernel file; never blocks on a FIFO or device."""
+        fd = self._open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            kind = os.fstat(fd).st_mode
+            if not stat.S_ISREG(kind):
+                raise ReadFailed(path, "not a regular file")
+            parts, left = [], max_bytes
+            while left > 0:
+                part = os.read(fd, min(left, 65_536))
+                if not part:
+                    break
+                parts.append(part)
+                left -= len(part)
+            return b"".join(parts)
+        except OSError as error:
+            raise named_failure(path, error) from None
+        finally:
+            os.close(fd)
+
+    def read(self, path, max_bytes=DEFAULT_MAX_BYTES):
+        """``read_bytes`` as printable text."""
+        return printable(self.read_bytes(path, max_bytes))
+
+    def line(self, path):
+        """The stripped content of a one-line file, inner white space folded to one space."""
+        return " ".join(self.read(path, 65_536).split())
+
+    def lines(self, path, max_bytes=DEFAULT_MAX_BYTES):
+        """The lines of a file without their ends; empty lines are kept."""
+        return self.read(path, max_bytes).splitlines()
+
+    def names(self, path):
+        """Sorted entry names of a folder."""
+        fd = self._open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return sorted(os.listdir(fd))
+        except OSError as error:
+            raise named_failure(path, error) from None
+        finally:
+            os.close(fd)
+
+    def link(self, path):
+        """The text of a symbolic link, not followed (``pid:[4026531836]``)."""
+        folder, name = os.path.split(path)
+        fd = self._open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return os.readlink(name, dir_fd=fd)
+        except OSError as error:
+            raise named_failure(path, error) from None
+        finally:
+            os.close(fd)
+
+    def stat(self, path):
+        """``os.stat_result`` of the path itself (``lstat(2)``)."""
+        folder, name = os.path.split(path.rstrip("/") or "/")
+        fd = self._open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return os.stat(name or ".", dir_fd=fd, follow_symlinks=False)
+        except OSError as error:
+            raise named_failure(path, error) from None
+        finally:
+            os.close(fd)
+
+    def exists(self, path):
+        """True when the path is there; Denied and other failures are raised, not hidden."""
+        try:
+            self.stat(path)
+        except Absent:
+            return False
+        return True
+
+    def inside(self, pid):
+        """The same door for the root of process ``pid``: hostile, so links are always contained."""
+        return ContainedHost("%s/proc/%d/root" % (self.root.rstrip("/"), pid))
+
+    def _open(self, path, flags):
+        if self.is_local_root:
+            try:
+                return os.open(path, flags | os.O_CLOEXEC)
+            except OSError as error:
+                raise named_failure(path, error) from None
+        return self._open_contained(path, flags)
+
+    def _open_contained(self, path, flags):
+        """Walk step by step with dir_fd: an absolute link would else resolve in our own root."""
+        try:
+            # The root itself may be a magic link (/proc/<pid>/root): follow that one only.
+            base = os.open(self.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise named_failure(path, error) from None
+        stack, todo, links = [base], [part for part in path.split("/") if part][::-1], 0
+        try:
+            while todo:
+                part = todo.pop()
+                if part == ".":
+                    continue
+                if part == "..":
+                    if len(stack) > 1:
+                        os.close(stack.pop())
+                    continue
+                last = not todo
+                fd = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=stack[-1])
+                if stat.S_ISLNK(os.fstat(fd).st_mode):
+                    os.close(fd)
+                    links += 1
+                    if links > MAX_LINKS:
+                        raise ReadFailed(path, "ELOOP")
+                    target = os.readlink(part, dir_fd=stack[-1])
+                    if target.startswith("/"):
+                        while len(stack) > 1:
+                            os.close(stack.pop())
+                    todo.extend(step for step in reversed(target.split("/")) if step)
+                    continue
+                if last:
+                    os.close(fd)
+                    return os.open(part, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=stack[-1])
+                stack.append(fd)
+            return os.open(".", flags | os.O_CLOEXEC, dir_fd=stack[-1])
+        except OSError as error:
+            raise named_failure(path, error) from None
+        finally:
+            for fd in stack:
+                os.close(fd)
+
+
+class ContainedHost(Host):
+    """A ``Host`` that never takes the fast path, for roots whose owner may be an attacker."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.is_local_root = False
+
+
+class Section:
+    """The facts of one wire section, and for each missing one the reason (``facts.md`` rule 2)."""
+
+    def __init__(self):
+        self.facts = {}
+        self.unknowns = []
+
+    def missing(self, path, reason, errno_name="", needs=""):
+        """Record that ``path`` (exact or a prefix, ``kernel.config``) could not be collected."""
+        entry = {"path": path, "reason": reason}
+        if errno_name:
+            entry["errno"] = errno_name
+        if needs:
+            entry["needs"] = needs
+        self.unknowns.append(entry)
+
+    def failed(self, path, failure, needs=""):
+        """Record a ``ReadFailed`` as the reason why ``path`` is missing."""
+        if isinstance(failure, Absent):
+            reason = "not present on this host"
+        elif isinstance(failure, Denied):
+            reason = "not allowed to read"
+        else:
+            reason = "could not be read"
+        self.missing(path, reason, failure.errno_name, needs)
+
+    def as_body(self):
+        """The wire body: ``{"facts": …, "unknowns": […]}`` with a stable order of unknowns."""
+        return {"facts": self.facts, "unknowns": sorted(self.unknowns, key=lambda entry: entry["path"])}
