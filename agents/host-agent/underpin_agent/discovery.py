@@ -1,0 +1,200 @@
+"""Containers from the kernel alone, without asking any runtime (facts.md section 3)."""
+
+import re
+from dataclasses import dataclass, field
+
+from . import namespaces
+
+ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+CONMON_SCOPE = re.compile(r"(?:libpod|crio)-conmon-[0-9a-f]{64}")
+KEY_DIGITS = 12
+PARTNERS = ("pid", "network", "ipc", "uts")
+
+
+@dataclass
+class Supervisor:
+    """A containerd-shim or conmon with what its arguments say about its container."""
+
+    process: object
+    kind: str  # "shim" or "conmon"
+    arguments: list
+    folder: str  # working directory: the bundle of a shim
+
+    def argument(self, *names):
+        """The value after the first of ``names`` (``-id``, ``--id``), or ``""``."""
+        for index, word in enumerate(self.arguments[:-1]):
+            if word in names:
+                return self.arguments[index + 1]
+        return ""
+
+    @property
+    def container_id(self):
+        """Id in the arguments; a shim that serves a pod names the sandbox only."""
+        return self.argument("-id", "--id") if self.kind == "shim" else self.argument("-c", "--cid")
+
+
+@dataclass
+class Found:
+    """One container: its processes without zombies, and how the kernel showed it."""
+
+    key: str
+    id: str  # "" when only namespaces show it
+    how: str  # "cgroup", "ancestry" or "namespaces"
+    processes: list = field(default_factory=list)
+    foreign: list = field(default_factory=list)  # in its mount namespace, not of its group
+    leader: object = None
+    supervisor: object = None
+
+
+@dataclass
+class Discovery:
+    """``stray`` holds processes of no container with a private namespace.
+
+    ``unreadable`` counts user processes whose namespace links could not be read, so that nobody
+    takes a short ``stray`` list for a complete one. PID 1 is not counted: it is the host.
+    """
+
+    reference_kind: str
+    host_inodes: dict
+    containers: list
+    stray: list
+    unreadable: int
+
+    def private(self, process):
+        """Sorted namespace types in which ``process`` differs from the host."""
+        return private_types(process, self.host_inodes)
+
+
+def private_types(process, host_inodes):
+    """Types whose inode is known on both sides and differs."""
+    return sorted(
+        kind
+        for kind, inode in process.namespaces.items()
+        if kind in host_inodes and host_inodes[kind] != inode
+    )
+
+
+def container_id(cgroups):
+    """The last group of 64 hex digits in any cgroup path, or ``""``; monitors do not count."""
+    for _controllers, path in cgroups:
+        found = ID.findall(CONMON_SCOPE.sub("", path))
+        if found:
+            return found[-1]
+    return ""
+
+
+def supervisors(processes):
+    """``{pid: Supervisor}``. A process inside a container may take such a name: it does not count."""
+    found = {}
+    for process in processes:
+        kind = _supervisor_kind(process.comm)
+        if kind and not process.kernel_thread and not process.zombie:
+            found[process.pid] = Supervisor(process, kind, process.arguments(), process.folder())
+    return found
+
+
+def _supervisor_kind(comm):
+    if comm.startswith("containerd-shim"):
+        return "shim"
+    return "conmon" if comm in ("conmon", "conmonrs") else ""
+
+
+def discover(host, processes):
+    """The ``Discovery`` of one process table."""
+    kind, inodes = namespaces.reference(host)
+    return classify(processes, supervisors(processes), kind, inodes)
+
+
+def classify(processes, known_supervisors, kind, inodes):
+    """The pure part of ``discover``."""
+    found, rest, unreadable = {}, [], 0
+    for process in processes:
+        if process.kernel_thread or process.zombie:
+            continue
+        unreadable += process.namespaces_denied and process.pid != 1
+        if not _claimed(process, processes, known_supervisors, found):
+            rest.append(process)
+    stray = _by_namespaces(rest, found, inodes, known_supervisors)
+    containers = sorted(found.values(), key=lambda one: one.key)
+    for container in containers:
+        _choose_leader(container, processes, known_supervisors)
+    return Discovery(kind, inodes, containers, stray, unreadable)
+
+
+def _claimed(process, processes, known_supervisors, found):
+    """Put the process into its container by control group, else by ancestry."""
+    identity, how = container_id(process.cgroups), "cgroup"
+    if not identity:
+        identity, how = _id_by_ancestry(process, processes, known_supervisors), "ancestry"
+    if not identity:
+        return False
+    key = _key(identity, process)
+    container = found.setdefault(key, Found(key, identity, how))
+    container.processes.append(process)
+    return True
+
+
+def _key(identity, process):
+    short = identity[:KEY_DIGITS]
+    if re.fullmatch("[0-9a-f]{%d}" % KEY_DIGITS, short):
+        return short
+    return "ns-%d" % process.namespaces.get("mount", 0)
+
+
+def _id_by_ancestry(process, processes, known_supervisors):
+    """Of the nearest ancestor whose parent is a supervisor: its own id, else the argument."""
+    chain = [process, *processes.ancestors(process)]
+    for child, parent in zip(chain, chain[1:]):
+        supervisor = known_supervisors.get(parent.pid)
+        if supervisor is None:
+            continue
+        if not _entered(child, parent):
+            return ""  # the runtime itself (runc, crun) before it becomes the container
+        return container_id(child.cgroups) or supervisor.container_id
+    return ""
+
+
+def _entered(child, supervisor):
+    """True when the child has left the mount namespace of its supervisor."""
+    mine, its = child.namespaces.get("mount"), supervisor.namespaces.get("mount")
+    return mine is not None and its is not None and mine != its
+
+
+def _by_namespaces(rest, found, inodes, known_supervisors):
+    """Containers that only namespaces show; what is left with a private namespace is stray."""
+    owned = {}
+    for container in found.values():
+        for process in container.processes:
+            owned.setdefault(process.namespaces.get("mount"), container)
+    owned.pop(inodes.get("mount"), None)
+    owned.pop(None, None)
+    stray = []
+    for process in rest:
+        private = private_types(process, inodes)
+        mount = process.namespaces.get("mount")
+        if mount in owned and "mount" in private:
+            owned[mount].foreign.append(process)
+            stray.append(process)
+        elif _looks_contained(private) and process.pid not in known_supervisors:
+            key = "ns-%d" % mount
+            found.setdefault(key, Found(key, "", "namespaces")).processes.append(process)
+        elif private:
+            stray.append(process)
+    return stray
+
+
+def _looks_contained(private):
+    return "mount" in private and any(kind in private for kind in PARTNERS)
+
+
+def _choose_leader(container, processes, known_supervisors):
+    """The supervisor's child, else the process that is PID 1 inside, else the oldest."""
+    members = sorted(container.processes, key=lambda one: (one.start_ticks, one.pid))
+    children = [one for one in members if one.ppid in known_supervisors]
+    inits = [one for one in members if len(one.ns_pids) > 1 and one.ns_pids[-1] == 1]
+    both = [one for one in children if one in inits]
+    container.leader = (both or children or inits or members)[0]
+    for one in [container.leader, *processes.ancestors(container.leader)]:
+        if one.ppid in known_supervisors:
+            container.supervisor = known_supervisors[one.ppid]
+            return

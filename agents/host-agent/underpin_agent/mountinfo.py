@@ -1,0 +1,84 @@
+"""``/proc/<pid>/mountinfo`` (proc_pid_mountinfo(5)): parsing, and paths of the host behind mounts."""
+
+import re
+from dataclasses import dataclass
+
+from .reading import ReadFailed
+
+_OCTAL = re.compile(r"\\([0-7]{3})")
+MAX_BYTES = 4_194_304
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One line. ``options`` are mount flags, ``super_options`` those of the superblock."""
+
+    mount_id: int
+    parent_id: int
+    device: str  # "254:0"
+    root: str
+    point: str
+    options: tuple
+    tags: tuple  # "shared:1", "master:2"
+    filesystem: str
+    source: str
+    super_options: tuple
+
+    @property
+    def read_only(self):
+        """True when the mount or its superblock is read-only."""
+        return "ro" in self.options or "ro" in self.super_options
+
+
+def unescape(text):
+    r"""``a b`` of ``a\040b``: the kernel writes space, tab, newline and backslash in octal."""
+    if "\\" not in text:
+        return text
+    return _OCTAL.sub(lambda match: chr(int(match.group(1), 8)), text)
+
+
+def parse(text):
+    """All ``Mount`` rows in the order of the kernel; a later one covers an earlier one."""
+    return [row for row in map(_parse_line, text.split("\n")) if row is not None]
+
+
+def _parse_line(line):
+    fields = line.split(" ")
+    try:
+        dash = fields.index("-", 6)
+        return Mount(
+            mount_id=int(fields[0]),
+            parent_id=int(fields[1]),
+            device=fields[2],
+            root=unescape(fields[3]),
+            point=unescape(fields[4]),
+            options=tuple(fields[5].split(",")),
+            tags=tuple(fields[6:dash]),
+            filesystem=fields[dash + 1],
+            source=unescape(fields[dash + 2]),
+            super_options=tuple(fields[dash + 3].split(",")),
+        )
+    except (ValueError, IndexError):
+        return None
+
+
+def read_host_mounts(host):
+    """Mounts of the host itself: of PID 1, which every agent that sees the host may read."""
+    try:
+        return parse(host.read("/proc/1/mountinfo", MAX_BYTES))
+    except ReadFailed:
+        return parse(host.read("/proc/self/mountinfo", MAX_BYTES))
+
+
+def below(path, folder):
+    """True when ``path`` is ``folder`` or lies below it."""
+    return folder == "/" or path == folder or path.startswith(folder + "/")
+
+
+def covering(mounts, path):
+    """The visible mount that holds ``path``: the longest point, of equal ones the last; or None."""
+    best = None
+    for mount in mounts:
+        if below(path, mount.point) and (best is None or len(mount.point) >= len(best.point)):
+            best = mount
+    return best
