@@ -1,0 +1,1 @@
+"""Likelihood, impact, level and posture. Pure arithmetic over published tables."""
