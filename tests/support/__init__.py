@@ -1,0 +1,1 @@
+"""Real services for the tests: started on demand, on free ports, with folders of their own."""
