@@ -1,0 +1,1 @@
+"""The fact document: what agents collected, merged and completed for the judge. Pure."""
