@@ -1,0 +1,110 @@
+"""The agents' door: slim views, one service call each. Errors become JSON in the middleware."""
+
+from typing import TypeVar
+
+import msgspec
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from agents.api import messages
+from agents.live.base import Beat
+from agents.live.store import live_store
+from agents.services import agent_tokens, blobs as blob_service
+from agents.services.enrolment import Application, host_enrol
+from agents.services.heartbeat import authenticate, heartbeat_take
+from agents.services.index import IndexMessage, index_take
+from workbench.core.door.body import read_json
+from workbench.core.door.limits import Limits
+from workbench.core.errors import DomainError
+
+Shape = TypeVar("Shape")
+
+
+class MethodNotAllowed(DomainError):
+    """These addresses take POST only."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+def enrol(request: HttpRequest) -> HttpResponse:
+    """POST /enrol: 201 with the host's id and the tag of its token, 202 while it waits for approval."""
+    body = _read(request, messages.Enrol, messages.ENROL_LIMITS)
+    application = Application(
+        token=body.token,
+        nonce=body.nonce,
+        secret_hash=body.secret_hash,
+        name=body.name or "unnamed host",
+        fingerprint=body.fp.get("machine_id", "")[:64],
+        labels=body.labels,
+        agent_version=body.agent,
+    )
+    enrolled = host_enrol(application, now=timezone.now())
+    live_store().forget(enrolled.host.pk)
+    answer = {
+        "host_id": str(enrolled.host.pk),
+        "tag": enrolled.tag,
+        "state": enrolled.host.state,
+        "config": {},
+    }
+    return _json(answer, status=202 if enrolled.host.state == "pending" else 201)
+
+
+def heartbeat(request: HttpRequest) -> HttpResponse:
+    """POST /hb: 204 when there is nothing to do, 200 with ``need`` when the index is wanted."""
+    token = agent_tokens.read(request.headers.get("Authorization", ""))
+    body = _read(request, messages.Heartbeat, messages.HEARTBEAT_LIMITS)
+    beat = Beat(token.host_id, token.secret_hash, body.b, body.n, body.d)
+    if heartbeat_take(beat, now=timezone.now()):
+        return _json({"need": "index"})
+    return HttpResponse(status=204)
+
+
+def index(request: HttpRequest) -> HttpResponse:
+    """POST /index: 200 with the number that holds and the digests whose bodies are wanted."""
+    agent = authenticate(agent_tokens.read(request.headers.get("Authorization", "")))
+    body = _read(request, messages.Index, messages.INDEX_LIMITS)
+    message = IndexMessage(
+        number=body.gen,
+        root=body.root,
+        sections={name: _plain(value) for name, value in body.sections.items()},
+        containers=body.containers,
+        bodies=blob_service.checked_bodies(body.inline, limits=messages.BODY_LIMITS),
+    )
+    reply = index_take(agent.host_id, message, now=timezone.now())
+    live_store().forget(agent.host_id)
+    return _json({"gen": reply.number, "need": reply.need})
+
+
+def blobs(request: HttpRequest) -> HttpResponse:
+    """POST /blobs: 200 with how many bodies were stored and which digests were bad."""
+    agent = authenticate(agent_tokens.read(request.headers.get("Authorization", "")))
+    body = _read(request, messages.Blobs, messages.BLOBS_LIMITS)
+    good: dict[str, bytes] = {}
+    bad: list[str] = []
+    for digest, text in body.blobs.items():
+        try:
+            good[digest] = blob_service.checked_body(digest, text, limits=messages.BODY_LIMITS)
+        except DomainError:
+            bad.append(digest)
+    blob_service.store(agent.host.workspace, good, now=timezone.now())
+    return _json({"stored": len(good), "bad": sorted(bad)})
+
+
+def _read(request: HttpRequest, shape: type[Shape], limits: Limits) -> Shape:
+    if request.method != "POST":
+        raise MethodNotAllowed("use POST")
+    return read_json(request, shape=shape, limits=limits)
+
+
+def _plain(value: str | messages.Missing) -> str | dict[str, str]:
+    if isinstance(value, str):
+        return value
+    missing = {"err": value.err}
+    return {**missing, "need": value.need} if value.need else missing
+
+
+def _json(answer: dict[str, object], *, status: int = 200) -> HttpResponse:
+    return HttpResponse(
+        msgspec.json.encode(answer), status=status, content_type="application/json"
+    )

@@ -1,0 +1,14 @@
+"""The agents' own URL table (agent protocol, ingest v1); see ``IngestShortcutMiddleware``."""
+
+from django.urls import include, path
+
+from agents.api import ingest
+
+endpoints = [
+    path("enrol", ingest.enrol, name="enrol"),
+    path("hb", ingest.heartbeat, name="heartbeat"),
+    path("index", ingest.index, name="index"),
+    path("blobs", ingest.blobs, name="blobs"),
+]
+
+urlpatterns = [path("i/v1/", include((endpoints, "ingest")))]

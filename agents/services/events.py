@@ -1,0 +1,6 @@
+"""What this app tells higher apps, as kinds of work items. They subscribe; nothing here knows them."""
+
+from typing import Final
+
+# Key: the host's id. Sent when an index with a new number was linked.
+FACTS_CHANGED: Final = "host.facts_changed"

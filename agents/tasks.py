@@ -1,0 +1,11 @@
+"""Celery's part in the agents app."""
+
+from celery import shared_task
+
+from agents.services.last_seen import write_last_seen as write
+
+
+@shared_task(name="agents.write_last_seen", ignore_result=True)
+def write_last_seen() -> int:
+    """Move last-seen times from the live store to the database; a second run finds nothing."""
+    return write()

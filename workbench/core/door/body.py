@@ -1,0 +1,54 @@
+"""Reading a request body: size first, then inflate, then decode."""
+
+from typing import TypeVar
+
+from django.http import HttpRequest
+
+from workbench.core.door.decode import decode
+from workbench.core.door.inflate import inflate
+from workbench.core.door.limits import Limits
+from workbench.core.errors import Invalid, TooLarge, Unsupported
+
+Shape = TypeVar("Shape")
+JSON_TYPES = frozenset({"application/json", ""})
+
+
+def read_json(request: HttpRequest, *, shape: type[Shape], limits: Limits) -> Shape:
+    """The body of ``request`` as ``shape``; nothing is read beyond ``limits.max_wire_bytes``.
+
+    Raises:
+        Unsupported: for another content type or charset.
+        TooLarge, Invalid: as ``decode``.
+    """
+    check_content_type(request)
+    body = read_bounded(request, max_bytes=limits.max_wire_bytes)
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    return decode(inflate(body, encoding=encoding, limits=limits), shape=shape, limits=limits)
+
+
+def check_content_type(request: HttpRequest) -> None:
+    """Raises Unsupported unless the body says it is JSON in UTF-8."""
+    if request.content_type not in JSON_TYPES:
+        message = "send application/json"
+        raise Unsupported(message)
+    charset = request.content_params.get("charset", "utf-8").strip('"').lower()
+    if charset not in {"utf-8", "utf8"}:
+        message = "send UTF-8"
+        raise Unsupported(message)
+
+
+def read_bounded(request: HttpRequest, *, max_bytes: int) -> bytes:
+    """At most ``max_bytes`` of the body; Content-Length is checked before a byte is read."""
+    try:
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        message = "Content-Length is not a number"
+        raise Invalid(message) from None
+    if length > max_bytes:
+        message = f"the body is larger than {max_bytes} bytes"
+        raise TooLarge(message)
+    body = request.read(max_bytes + 1)
+    if len(body) > max_bytes:
+        message = f"the body is larger than {max_bytes} bytes"
+        raise TooLarge(message)
+    return body

@@ -1,0 +1,102 @@
+"""Three small middlewares: security headers, printable addresses, and the agents' own short way."""
+
+from collections.abc import Callable
+from typing import Final
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.urls import Resolver404, resolve
+
+from workbench.core.errors import DomainError, Invalid, NotFound
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "report-uri /csp-report/"
+)
+HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": (
+        "accelerometer=(), camera=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()"
+    ),
+    "Cache-Control": "no-store",
+}
+
+
+class SecurityHeadersMiddleware:
+    """Sets the headers of every answer, errors and files included, unless a view set its own."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """The answer with its headers."""
+        response = self.get_response(request)
+        if request.path.startswith(settings.INGEST_PREFIX):
+            return response  # agents read no header; each would cost every heartbeat its bytes
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+
+class PrintableUrlMiddleware:
+    """Refuses NUL and undecodable characters in the address: PostgreSQL would answer with an error."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """400 for an address that no link of ours can produce."""
+        texts = [request.path, *request.GET.keys(), *_values(request)]
+        if all(is_storable(text) for text in texts):
+            return self.get_response(request)
+        return JsonResponse(Invalid("the address holds unprintable characters").as_body(), status=400)
+
+
+def _values(request: HttpRequest) -> list[str]:
+    return [value for _, values in request.GET.lists() for value in values]
+
+
+def is_storable(text: str) -> bool:
+    """True for text that both databases can hold: no NUL, no surrogate, no replacement by decoding."""
+    return not any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in text)
+
+
+class IngestShortcutMiddleware:
+    """Answers agents before sessions, cookies, CSRF and people's accounts are looked at.
+
+    The ingest views have their own URL table and check the agent's token themselves; what they raise
+    becomes the product's JSON error here.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """The ingest view's answer, or the next middleware's for every other path."""
+        if not request.path.startswith(settings.INGEST_PREFIX):
+            return self.get_response(request)
+        try:
+            match = resolve(request.path, urlconf=settings.INGEST_URLCONF)
+            request.resolver_match = match
+            response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        except Resolver404:
+            return error_response(NotFound("no such address"))
+        except DomainError as error:
+            return error_response(error)
+        return response
+
+
+def error_response(error: DomainError) -> HttpResponse:
+    """The JSON answer to ``error``, with Retry-After where it has one."""
+    response = JsonResponse(error.as_body(), status=error.status)
+    wait = getattr(error, "retry_after_seconds", None)
+    if wait is not None:
+        response["Retry-After"] = str(wait)
+    return response

@@ -1,0 +1,42 @@
+"""The worker thread of the embedded mode: due work first, then small regular duties."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from workbench.core.work import items, wake_thread
+
+logger = logging.getLogger(__name__)
+
+SLICE_ITEMS = 10  # pages get the database between slices
+_duties: list[Callable[[], None]] = []
+
+
+def each_sweep(duty: Callable[[], None]) -> None:
+    """Let the worker thread call ``duty`` at every sweep (embedded mode's scheduler)."""
+    _duties.append(duty)
+
+
+def start() -> threading.Thread:
+    """Start the worker thread; it ends with the process."""
+    thread = threading.Thread(target=_work_for_ever, name="background-work", daemon=True)
+    thread.start()
+    return thread
+
+
+def _work_for_ever() -> None:
+    while True:
+        try:
+            while items.run_due(clock=timezone.now, limit=SLICE_ITEMS) == SLICE_ITEMS:
+                pass
+            for duty in _duties:
+                duty()
+        except DatabaseError:
+            # A locked or vanished database: the work is still due, so wait and look again.
+            logger.exception("background work interrupted")
+        close_old_connections()
+        wake_thread.wait(timeout_seconds=settings.WORK_SWEEP_SECONDS)
