@@ -14,7 +14,7 @@ from agents.facts.schema import container_fields
 from agents.facts.unknowns import Unknowns, put
 from agents.facts.walls import count_walls
 
-LIVE_STATES = frozenset({"running", "paused"})
+STOPPED_STATES = ("exited", "created")
 PREFIX = "containers[]."
 LABELS: dict[str, frozenset[str] | None] = {
     "criticality": frozenset({"critical", "standard", "batch"}),
@@ -60,8 +60,8 @@ def exited_days(part: ContainerPart, now: datetime) -> int:
 
 
 def is_live(container: Facts) -> bool:
-    """Tell whether the container is running or paused; an unreadable state counts as running."""
-    return container.get("state", "running") in LIVE_STATES
+    """Tell whether the container may be running; one whose state is not known may."""
+    return container.get("state") not in STOPPED_STATES
 
 
 def complete_containers(

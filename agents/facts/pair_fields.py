@@ -42,7 +42,7 @@ def shared_mounts(a: PairSide, b: PairSide) -> list[dict[str, Any]]:
     not known, for these may be the same directory.
     """
     if a.has_untranslated_mount and b.has_untranslated_mount:
-        raise MissingFact(HOST_PATH)
+        raise MissingFact(HOST_PATH, container=a.key)
     shared: dict[str, dict[str, Any]] = {}
     for one in a.shared_paths:
         for other in b.shared_paths:

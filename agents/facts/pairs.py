@@ -8,7 +8,7 @@ from typing import Any
 from agents.facts import pair_fields
 from agents.facts.pair_sides import PairSide
 from agents.facts.processors import Topology, read_topology
-from agents.facts.reading import Facts, MissingFact
+from agents.facts.reading import Facts
 from agents.facts.unknowns import Unknowns, put
 
 # 31,125 rows; the usual limit of containers on one node is 110 pods.
@@ -53,17 +53,14 @@ def build_pairs(
 
 
 def _row(a: PairSide, b: PairSide, topology: Topology, unknowns: Unknowns) -> dict[str, Any]:
-    inputs = (("container", a.key), ("container", b.key))
-
-    def note(path: str, missing: MissingFact) -> None:
-        unknowns.add_missing(path, missing, scope=("pair", (a.key, b.key)), inputs=inputs)
-
     cpu: dict[str, Any] = {}
     row: dict[str, Any] = {"a": a.key, "b": b.key, "cpu": cpu}
     for name, compare in FIELDS.items():
-        put(row, name, partial(compare, a, b), note=partial(note, f"pairs[].{name}"))
+        note = partial(unknowns.add_missing, f"pairs[].{name}")
+        put(row, name, partial(compare, a, b), note=note)
     for name, share in CPU_FIELDS.items():
-        put(cpu, name, partial(share, a, b, topology), note=partial(note, f"pairs[].cpu.{name}"))
+        note = partial(unknowns.add_missing, f"pairs[].cpu.{name}")
+        put(cpu, name, partial(share, a, b, topology), note=note)
     # Missing labels are one entry for the host, not one for each pair.
     put(row, "same_sensitivity", lambda: a.sensitivity == b.sensitivity, note=lambda _: None)
     return row

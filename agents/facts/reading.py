@@ -11,11 +11,16 @@ T = TypeVar("T")
 
 
 class MissingFact(LookupError):
-    """A fact that a computed value needs was not collected. `path` is the full document path."""
+    """A fact that a computed value needs was not collected.
 
-    def __init__(self, path: str) -> None:
+    `path` is the full document path; `container` is the key of the container that lacks it,
+    where one of several was asked.
+    """
+
+    def __init__(self, path: str, *, container: str = "") -> None:
         super().__init__(path)
         self.path = path
+        self.container = container
 
 
 def read(kind: type[T], body: object, path: str, *, prefix: str = "") -> T:

@@ -1,11 +1,11 @@
 """The list of what is not known, with the reason for each entry."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from agents.facts.reading import Facts, MissingFact
 
-Scope: TypeAlias = tuple[str, str | tuple[str, ...]]
+Scope: TypeAlias = tuple[str, str]
 WIRE_KEYS = ("path", "reason", "errno", "needs")
 MAX_TEXT = 500
 
@@ -13,19 +13,19 @@ MAX_TEXT = 500
 class Unknowns:
     """Collects entries and answers why a path is missing.
 
-    An entry with a scope (`container`, `pair`, `runtime`, `image`) speaks of that target only.
+    An entry with a scope (`container`, `runtime`, `image`) speaks of that target only.
     """
 
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
         self._by_scope: dict[Scope | None, list[dict[str, Any]]] = {}
+        self._said: set[tuple[str, str, Scope | None]] = set()
 
     def add(self, path: str, reason: str, *, scope: Scope | None = None, **more: str) -> None:
         """Add one entry; `more` may hold `errno` and `needs`."""
         entry: dict[str, Any] = {"path": path, "reason": reason, **more}
         if scope is not None:
-            kind, target = scope
-            entry[kind] = list(target) if isinstance(target, tuple) else target
+            entry[scope[0]] = scope[1]
         self.entries.append(entry)
         self._by_scope.setdefault(scope, []).append(entry)
 
@@ -45,20 +45,17 @@ class Unknowns:
         needs = str(body.get("needs", ""))[:MAX_TEXT]
         self.add(path, reason, scope=scope, errno=str(body["error"])[:MAX_TEXT], needs=needs)
 
-    def add_missing(
-        self,
-        path: str,
-        missing: MissingFact,
-        *,
-        scope: Scope | None = None,
-        inputs: Sequence[Scope] = (),
-    ) -> None:
+    def add_missing(self, path: str, missing: MissingFact, *, scope: Scope | None = None) -> None:
         """Add a computed value that lacks one input, with the reason why the input is missing.
 
-        `inputs` are the targets whose facts were read, when they differ from `scope`.
+        The same is said once, however many values of the path lack it.
         """
-        reasons = [self.reason_for(missing.path, scope=each) for each in inputs or (scope,)]
-        cause = next(filter(None, reasons), "not collected")
+        if missing.container:
+            scope = ("container", missing.container)
+        if (path, missing.path, scope) in self._said:
+            return
+        self._said.add((path, missing.path, scope))
+        cause = self.reason_for(missing.path, scope=scope) or "not collected"
         self.add(path, f"needs {missing.path}: {cause}"[:MAX_TEXT], scope=scope)
 
     def reason_for(self, path: str, *, scope: Scope | None = None) -> str:
@@ -75,7 +72,7 @@ class Unknowns:
     def of(self, kind: str) -> dict[str, list[dict[str, Any]]]:
         """Return the entries about single targets of one kind, by target."""
         groups = self._by_scope.items()
-        return {str(scope[1]): rows for scope, rows in groups if scope and scope[0] == kind}
+        return {scope[1]: rows for scope, rows in groups if scope and scope[0] == kind}
 
 
 def covers(known: str, path: str) -> bool:

@@ -1,0 +1,145 @@
+"""What is not known is said with its reason, and never filled in."""
+
+from typing import Any
+
+import pytest
+
+from agents.facts.containers import ContainerPart
+from agents.facts.document import build_document
+from agents.facts.unknowns import Unknowns, covers
+from tests.unit.facts.sample_documents import NOW, assignments_of, load, parts_of, sections_of
+
+
+def built(sample: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    return build_document(
+        **{
+            "sections": sections_of(sample),
+            "containers": parts_of(sample),
+            "policy": {},
+            "now": NOW,
+            "collected_at": NOW,
+            "assignments": assignments_of(sample),
+            **changed,
+        }
+    )
+
+
+def entries(document: dict[str, Any], path: str) -> list[dict[str, Any]]:
+    return [each for each in document["unknowns"] if each["path"] == path]
+
+
+def without_posture(part: ContainerPart, path: str, reason: str) -> ContainerPart:
+    *parents, name = path.split(".")
+    facts: dict[str, Any] = dict(part.posture["facts"])
+    body = facts
+    for parent in parents:
+        body[parent] = dict(body[parent])
+        body = body[parent]
+    del body[name]
+    gap = {"path": f"containers[].{path}", "reason": reason, "errno": "EACCES"}
+    return ContainerPart(part.key, part.identity, {"facts": facts, "unknowns": [gap]})
+
+
+@pytest.mark.parametrize("name", ["kernel", "images", "runtimes"])
+def test_a_failed_section_is_left_out_with_its_reason(name: str) -> None:
+    sample = load("hardened")
+    sections = {**sections_of(sample), name: {"error": "EACCES", "needs": "root"}}
+    document = built(sample, sections=sections)
+    assert name not in document
+    (entry,) = entries(document, name)
+    assert (entry["errno"], entry["needs"]) == ("EACCES", "root")
+
+
+def test_a_section_that_was_never_sent_is_left_out() -> None:
+    document = built(load("hardened"), sections={})
+    assert "kernel" not in document
+    assert "images" not in document
+    assert entries(document, "kernel")
+
+
+def test_a_wall_that_was_not_observed_makes_the_count_unknown() -> None:
+    sample = load("hardened")
+    first, *rest = parts_of(sample)
+    torn = without_posture(first, "seccomp.weakest_mode", "status not readable")
+    document = built(sample, containers=[torn, *rest])
+    by_key = {each["key"]: each for each in document["containers"]}
+    assert "walls" not in by_key[first.key]
+    assert by_key["b1b2c3d4e5f6"]["walls"] == 7
+    (entry,) = entries(document, "containers[].walls")
+    assert entry["container"] == first.key
+    assert "status not readable" in entry["reason"]
+    assert entry in document["unknowns_by_container"][first.key]
+
+
+def test_a_pair_says_which_side_was_not_readable() -> None:
+    sample = load("hardened")
+    first, *rest = parts_of(sample)
+    torn = without_posture(first, "ids.host_uids", "process ended")
+    document = built(sample, containers=[torn, *rest])
+    (row,) = document["pairs"]
+    assert "common_uids" not in row
+    (entry,) = entries(document, "pairs[].common_uids")
+    assert entry["container"] == first.key
+    assert "process ended" in entry["reason"]
+
+
+def test_missing_labels_are_one_unknown_for_all_pairs() -> None:
+    document = built(load("as-found"), assignments={})
+    assert all("same_sensitivity" not in row for row in document["pairs"])
+    assert len(entries(document, "pairs[].same_sensitivity")) == 1
+    assert len(entries(document, "containers[].assignment.owner")) == 5
+
+
+def test_a_label_outside_the_list_counts_as_missing() -> None:
+    labels = {"a1b2c3d4e5f6": {"sensitivity": "<script>", "criticality": "batch"}}
+    document = built(load("hardened"), assignments=labels)
+    by_key = {each["key"]: each for each in document["containers"]}
+    assert by_key["a1b2c3d4e5f6"]["assignment"] == {"criticality": "batch"}
+
+
+def test_samples_events_and_answers_are_unknown_until_they_exist() -> None:
+    document = built(load("hardened"))
+    reasons = {each["path"]: each["reason"] for each in document["unknowns"]}
+    assert reasons["usage"] == "no samples yet"
+    assert reasons["attestation"] == "not answered"
+    assert reasons["containers[].history"] == "no access events recorded yet"
+    assert document["attestation"] == {}
+    assert all("usage" not in each for each in document["containers"])
+
+
+def test_one_unlimited_container_decides_even_when_another_was_not_readable() -> None:
+    sample = load("as-found")
+    first, *rest = parts_of(sample)
+    torn = without_posture(first, "limits.memory_limited", "gone")
+    computed = built(sample, containers=[torn, *rest])["resources"]["commitments"]
+    assert computed["memory_bounded"] is False
+    assert "memory_ratio" not in computed
+
+
+def test_the_closest_reason_wins_and_an_own_one_before_a_general_one() -> None:
+    unknowns = Unknowns()
+    unknowns.add("containers[].seccomp.risky_allowed", "no bundle")
+    unknowns.add("containers[].seccomp", "gone", scope=("container", "c1"))
+    unknowns.add("containers[]", "all")
+    path = "containers[].seccomp.risky_allowed"
+    assert unknowns.reason_for(path, scope=("container", "c1")) == "gone"
+    assert unknowns.reason_for(path, scope=("container", "c2")) == "no bundle"
+    assert unknowns.reason_for("containers[].walls") == "all"
+    assert unknowns.reason_for("kernel.config") == ""
+
+
+@pytest.mark.parametrize(
+    ("known", "path", "expected"),
+    [
+        ("kernel.config", 'kernel.config["CONFIG_BPF"]', True),
+        ("kernel.config", "kernel.config", True),
+        ("kernel.conf", "kernel.config", False),
+        ("containers[]", "containers[].walls", True),
+        ("kernel.config", "kernel", False),
+        ("", "kernel", False),
+    ],
+)
+def test_an_entry_covers_its_path_and_what_lies_below(
+    known: str, path: str, expected: bool
+) -> None:
+    assert covers(known, path) is expected
