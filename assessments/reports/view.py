@@ -1,0 +1,221 @@
+"""What the template prints: the dataset with printable text, cut lengths, groups and figures.
+
+The dataset itself is attached to the PDF unchanged; only the printed view is cut.
+"""
+
+from collections import Counter, defaultdict
+from typing import Any, Final
+
+from assessments.reports import charts
+from assessments.reports.printable import line, paragraph
+
+REGISTER_LIMIT: Final = 3_000
+DETAIL_LIMIT: Final = 1_000
+"""Findings printed in detail once there are more than REGISTER_LIMIT of them."""
+
+_EVIDENCE_SHOWN: Final = 24
+_STEPS_SHOWN: Final = 24
+_LIST_SHOWN: Final = 60
+_HOSTS_SHOWN: Final = 2_000
+_SCHEMES: Final = ("https://", "http://", "mailto:")
+
+Plain = dict[str, Any]
+"""A JSON object of the dataset or of the view; it does not leave the child process."""
+
+
+def view_of(dataset: Plain, *, digest: str) -> Plain:
+    """The template's data for the parsed canonical dataset, whose SHA-256 is `digest`."""
+    findings = dataset["findings"]
+    detailed = findings if len(findings) <= REGISTER_LIMIT else findings[:DETAIL_LIMIT]
+    places = {code: n for n, code in enumerate(dict.fromkeys(f["check_id"] for f in detailed))}
+    return {
+        "control": _control(dataset["control"], digest),
+        "summary": _cleaned(dataset["summary"]),
+        "areas": _areas(dataset, places),
+        "register": [_register_row(finding, places) for finding in findings[:REGISTER_LIMIT]],
+        "checks": _checks_in_detail(detailed),
+        "counts": {
+            "findings": len(findings),
+            "registered": min(len(findings), REGISTER_LIMIT),
+            "detailed": len(detailed),
+            "hosts": len(dataset["hosts"]),
+            "hosts_shown": min(len(dataset["hosts"]), _HOSTS_SHOWN),
+        },
+        "hosts": _cleaned(dataset["hosts"][:_HOSTS_SHOWN]),
+        "not_assessed": [_gap(gap) for gap in dataset["not_assessed"]],
+        "good": _cleaned(dataset["good"]),
+        "method": _cleaned(dataset["method"]),
+        "limits": _cleaned(dataset["limits"]),
+        "figures": charts.figures_of(dataset),
+    }
+
+
+def _cleaned(value: Any) -> Any:
+    """The value with every string printable."""
+    if isinstance(value, str):
+        return paragraph(value)
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _cleaned(item) for key, item in value.items()}
+    return value
+
+
+def _control(control: Plain, digest: str) -> Plain:
+    printed = {key: line(value, limit=300) for key, value in control.items()}
+    printed["title"] = printed["title"] or "Risk assessment report"
+    printed["dataset_digest"] = digest
+    return printed
+
+
+def _areas(dataset: Plain, places: dict[str, int]) -> list[Plain]:
+    """Per area its posture and its failing checks, each check with its worst level and targets."""
+    by_area: defaultdict[str, list[Plain]] = defaultdict(list)
+    for finding in dataset["findings"]:
+        by_area[finding["area"]].append(finding)
+    postures = {area["code"]: area for area in dataset["summary"]["areas"]}
+    return [
+        {
+            "name": line(charts.area_title(code)),
+            "posture": _cleaned(postures.get(code)),
+            "findings": len(by_area[code]),
+            "level": max((finding["level"] for finding in by_area[code]), default=0),
+            "checks": _failing_checks(by_area[code], places),
+        }
+        for code in charts.areas_in_order([*postures, *by_area])
+    ]
+
+
+def _failing_checks(findings: list[Plain], places: dict[str, int]) -> list[Plain]:
+    """`findings` are ordered worst first, so the first of a check is its worst."""
+    worst: dict[str, Plain] = {}
+    targets: Counter[str] = Counter()
+    for finding in findings:
+        worst.setdefault(finding["check_id"], finding)
+        targets[finding["check_id"]] += 1
+    return [
+        {
+            "place": places.get(check_id, -1),
+            "id": line(check_id, limit=48),
+            "title": _title(finding),
+            "level": finding["level"],
+            "targets": targets[check_id],
+        }
+        for check_id, finding in worst.items()
+    ]
+
+
+def _register_row(finding: Plain, places: dict[str, int]) -> Plain:
+    """`places` tells at which place of the details a check is; -1 says that it is not there."""
+    return {
+        "place": places.get(finding["check_id"], -1),
+        "id": line(finding["id"], limit=48),
+        "check": line(finding["check_id"], limit=48),
+        "level": finding["level"],
+        "title": _title(finding),
+        "host": line(finding["host"], limit=64),
+        "target": _target(finding),
+        "likelihood": finding["likelihood"],
+        "impact": finding["impact"],
+    }
+
+
+def _title(finding: Plain) -> str:
+    return line(finding["title"]) or line(finding["check_id"]) or "Check without a title"
+
+
+def _target(finding: Plain) -> str:
+    if finding["target_kind"] == "host":
+        return "the host itself"
+    name = finding["target_name"] or finding["container_id"]
+    return line(f"{finding['target_kind']} {name}", limit=64)
+
+
+def _checks_in_detail(findings: list[Plain]) -> list[Plain]:
+    """One block per check; inside it, targets with the same level, steps and evidence together."""
+    by_check: dict[str, list[Plain]] = {}
+    for finding in findings:
+        by_check.setdefault(finding["check_id"], []).append(finding)
+    return [_check_in_detail(check_id, members) for check_id, members in by_check.items()]
+
+
+def _check_in_detail(check_id: str, findings: list[Plain]) -> Plain:
+    worst = findings[0]
+    cases: dict[str, list[Plain]] = {}
+    for finding in findings:
+        key = repr((finding["likelihood"], finding["impact"], finding["level"], finding["steps"]))
+        cases.setdefault(key + repr(finding["evidence"]), []).append(finding)
+    return {
+        "id": line(check_id, limit=48),
+        "title": _title(worst),
+        "level": worst["level"],
+        "placed": charts.place_of(worst),
+        "why": paragraph(worst["why"]),
+        "remediation": [_cleaned(item) for item in worst["remediation"]],
+        "references": [_reference(item) for item in worst["references"]],
+        "targets": len(findings),
+        "cases": [_case(members) for members in cases.values()],
+    }
+
+
+def _case(findings: list[Plain]) -> Plain:
+    """What was observed in the same way on one or more targets."""
+    first = findings[0]
+    return {
+        "level": first["level"],
+        "likelihood": first["likelihood"],
+        "impact": first["impact"],
+        "base_likelihood": first["base_likelihood"],
+        "base_impact": first["base_impact"],
+        "steps": _cleaned(first["steps"][:_STEPS_SHOWN]),
+        "evidence": [_evidence(item) for item in first["evidence"][:_EVIDENCE_SHOWN]],
+        "evidence_hidden": max(0, len(first["evidence"]) - _EVIDENCE_SHOWN),
+        "targets": [
+            {
+                "id": line(finding["id"], limit=48),
+                "host": line(finding["host"], limit=64),
+                "target": _target(finding),
+                "container_id": line(finding["container_id"][:12]),
+                "first_seen": line(finding["first_seen"][:10]),
+            }
+            for finding in findings
+        ],
+    }
+
+
+def _evidence(item: Plain) -> Plain:
+    return {
+        "path": line(item["path"]),
+        "observed": paragraph(item["observed"], limit=600) or "(empty)",
+        "expected": paragraph(item["expected"], limit=300),
+    }
+
+
+def _reference(item: Plain) -> Plain:
+    """Only web and mail addresses become links; anything else would be a way to a file."""
+    url = item["url"]
+    is_link = url.startswith(_SCHEMES) and url.isascii() and url.isprintable() and len(url) < 2000
+    return {
+        "source": line(charts.reference_title(item["source"])),
+        "items": line(", ".join(item["items"]), limit=300),
+        "url": url if is_link else "",
+        "shown": line(url, limit=300),
+    }
+
+
+def _gap(gap: Plain) -> Plain:
+    return {
+        "reason": line(gap["reason"], limit=200) or "no reason given",
+        "needs": line(gap["needs"], limit=200),
+        "results": gap["results"],
+        "checks": _listed(gap["checks"]),
+        "check_count": len(gap["checks"]),
+        "targets": _listed(gap["targets"]),
+        "target_count": len(gap["targets"]),
+    }
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(line(name, limit=64) for name in names[:_LIST_SHOWN])
+    hidden = len(names) - _LIST_SHOWN
+    return f"{shown} and {hidden} more" if hidden > 0 else shown
