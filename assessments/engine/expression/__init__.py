@@ -1,0 +1,1 @@
+"""The expression language of checks: a small subset of CEL, checked, printed and evaluated."""
