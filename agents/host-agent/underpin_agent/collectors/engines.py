@@ -1,0 +1,241 @@
+"""Container engines that run on this host, with the settings they run by.
+
+One ``Engine`` per instance: a daemon, or the podman of one user. Other sections need them too: for
+the stores on disk, the sockets that give power over the host, and the accounts that may use them.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from ..reading import Absent, ReadFailed
+from . import settings
+from .programs import host_programs
+
+_DAEMONS = {"dockerd": "docker", "containerd": "containerd", "crio": "crio"}
+_DEFAULT_SOCKET = {
+    "docker": "/run/docker.sock",
+    "containerd": "/run/containerd/containerd.sock",
+    "crio": "/run/crio/crio.sock",
+    "podman": "/run/podman/podman.sock",
+}
+_DEFAULT_STORE = {
+    "docker": "/var/lib/docker",
+    "containerd": "/var/lib/containerd",
+    "crio": "/var/lib/containers/storage",
+    "podman": "/var/lib/containers/storage",
+}
+_DEFAULT_FILE = {
+    "docker": "/etc/docker/daemon.json",
+    "containerd": "/etc/containerd/config.toml",
+    "crio": "/etc/crio/crio.conf",
+    "podman": "/etc/containers/containers.conf",
+}
+_LISTENING = "00010000"  # SO_ACCEPTCON, include/net/sock.h via /proc/net/unix
+
+
+@dataclass
+class Engine:
+    """One instance. ``options`` are those of the command line, ``file`` those of ``file_path``."""
+
+    kind: str
+    key: str
+    processes: list
+    user: str = ""  # the owner of a rootless instance
+    options: dict = field(default_factory=dict)
+    file_path: str = ""
+    file: dict = field(default_factory=dict)
+    file_failure: object = None
+    sockets: list = field(default_factory=list)  # API sockets that listen, links resolved
+    store: str = ""
+
+    @property
+    def rootless(self):
+        """True when the engine works for one user."""
+        return bool(self.user)
+
+    def setting(self, name, default):
+        """The last value of ``name``: command line before file, as engines refuse both."""
+        if name in self.options:
+            return self.options[name][-1]
+        return self.file.get(name, default)
+
+    def switch(self, name, default):
+        """``setting`` as a boolean."""
+        return settings.is_true(self.setting(name, default))
+
+    def all_of(self, *names):
+        """Every value given under one of ``names``, command line and file."""
+        found = []
+        for name in names:
+            found.extend(self.options.get(name, []))
+            value = self.file.get(name, [])
+            found.extend(value if isinstance(value, list) else [value])
+        return [str(value) for value in found]
+
+
+def find_engines(context):
+    """All instances, sorted by key. Read once per collection and kept in ``context``'s host."""
+    kept = getattr(context.host, "engines", None)
+    if kept is None or kept[0] is not context.processes:
+        kept = (context.processes, sorted(_find(context), key=lambda engine: engine.key))
+        context.host.engines = kept
+    return kept[1]
+
+
+def _find(context):
+    programs = host_programs(context)
+    users = user_names(context.host)
+    daemons = [process for process in programs if process.comm in _DAEMONS]
+    engines = [_daemon(context.host, process, users) for process in daemons]
+    return engines + _podmans(context.host, programs, users)
+
+
+def user_names(host):
+    """``{uid: name}`` of /etc/passwd; empty when it cannot be read."""
+    try:
+        rows = [line.split(":") for line in host.lines("/etc/passwd")]
+    except ReadFailed:
+        return {}
+    return {int(row[2]): row[0] for row in reversed(rows) if len(row) > 3 and row[2].isdigit()}
+
+
+def _owner(process, users):
+    """The user of a rootless instance, ``""`` for the system's own."""
+    uid = process.uids[0] if process.uids else 0
+    return users.get(uid, str(uid)) if uid else ""
+
+
+def _daemon(host, process, users):
+    kind = _DAEMONS[process.comm]
+    engine = Engine(kind, kind, [process], _owner(process, users))
+    engine.options = settings.parse_arguments(process.arguments())
+    _read_file(host, engine)
+    engine.store = _store(engine)
+    engine.sockets = _api_sockets(host, engine)
+    engine.key = _key(engine)
+    return engine
+
+
+def _read_file(host, engine):
+    names = engine.options.get("config-file") or engine.options.get("config")
+    engine.file_path = names[-1] if names else _DEFAULT_FILE[engine.kind]
+    parse = settings.parse_json_object if engine.kind == "docker" else settings.parse_toml
+    try:
+        engine.file = parse(host.read(engine.file_path, 1_048_576))
+    except Absent:
+        pass
+    except ReadFailed as failure:
+        engine.file_failure = failure
+    except ValueError:
+        engine.file_failure = ReadFailed(engine.file_path, "not understood")
+
+
+def _store(engine):
+    for name in ("data-root", "graph", "root"):
+        value = engine.setting(name, "")
+        if value:
+            return str(value).rstrip("/")
+    return _DEFAULT_STORE[engine.kind]
+
+
+def _key(engine):
+    """``docker``; ``docker:alice`` for a user's own; else with the socket that tells it apart."""
+    if engine.rootless:
+        return "%s:%s" % (engine.kind, engine.user)
+    default = _DEFAULT_SOCKET[engine.kind]
+    if not engine.sockets or default in engine.sockets:
+        return engine.kind
+    return "%s:%s" % (engine.kind, engine.sockets[0])
+
+
+def _podmans(host, programs, users):
+    """One instance per user with a monitor, a service or a listening API socket."""
+    found = {}
+    for process in programs:
+        if process.comm in ("conmon", "podman"):
+            user = _owner(process, users)
+            engine = found.setdefault(user, Engine("podman", "podman", [], user))
+            engine.processes.append(process)
+    for path in listening_paths(host, "self"):
+        match = re.fullmatch(r"(?:/run|/run/user/(\d+))/podman/podman\.sock", resolved(host, path))
+        if match:
+            user = users.get(int(match.group(1)), match.group(1)) if match.group(1) else ""
+            engine = found.setdefault(user, Engine("podman", "podman", [], user))
+            engine.sockets = sorted({*engine.sockets, resolved(host, path)})
+    for engine in found.values():
+        _read_file(host, engine)
+        engine.store = _DEFAULT_STORE["podman"] if not engine.user else ""
+        engine.key = _key(engine)
+    return list(found.values())
+
+
+def _api_sockets(host, engine):
+    """The sockets of the daemon that take requests; its private ones are left out."""
+    process = engine.processes[0]
+    try:
+        listening = listening_sockets(host, process.pid)
+        own = socket_inodes(host, process.pid)
+    except ReadFailed:
+        return []
+    private = str(engine.setting("exec-root", "/run/docker")).rstrip("/") + "/"
+    found = set()
+    for inode, listed in listening:
+        if inode not in own or not listed.startswith("/"):
+            continue
+        path = resolved(host, listed)
+        # Docker serves metrics and network plugins below its exec root; containerd events, debug.
+        if engine.kind == "docker" and path.startswith(private) and path != "/run/docker.sock":
+            continue
+        if path.endswith((".ttrpc", "debug.sock")):
+            continue
+        found.add(path)
+    return sorted(found)
+
+
+def listening_paths(host, pid):
+    """Paths of listening unix sockets; empty when the table cannot be read."""
+    try:
+        return [path for _inode, path in listening_sockets(host, pid)]
+    except ReadFailed:
+        return []
+
+
+def listening_sockets(host, pid):
+    """``[(inode, path)]`` in the network namespace of ``pid``. Raises ReadFailed."""
+    return parse_unix_sockets(host.read("/proc/%s/net/unix" % pid, 4_194_304))
+
+
+def parse_unix_sockets(text):
+    """``[(inode, path)]`` of the listening ones in /proc/net/unix; path ``@…`` is abstract."""
+    found = []
+    for line in text.splitlines()[1:]:
+        fields = line.split(None, 7)
+        if len(fields) == 8 and fields[3] == _LISTENING:
+            found.append((fields[6], fields[7]))
+    return found
+
+
+def socket_inodes(host, pid):
+    """Inode numbers (text) of the sockets a process holds. Raises ReadFailed."""
+    found = set()
+    folder = "/proc/%d/fd" % pid
+    with host.folder(folder) as opened:
+        for name in host.names(folder):
+            try:
+                target = opened.link(name)
+            except ReadFailed:
+                continue  # closed meanwhile
+            if target.startswith("socket:["):
+                found.add(target[8:-1])
+    return found
+
+
+def resolved(host, path):
+    """``path`` with the old name of /run replaced, where that is a link."""
+    if path.startswith("/var/run/"):
+        try:
+            if host.link("/var/run") in ("/run", "../run", "/run/", "../run/"):
+                return path[len("/var") :]
+        except ReadFailed:
+            pass
+    return path
