@@ -1,0 +1,71 @@
+"""The agent of this machine in the embedded mode: enrolled by the server itself, run as its child."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+
+from agents.models import Agent, EnrolmentToken
+from agents.services.enrolment_tokens import hash_of
+from workbench.core.models import Workspace
+
+BUILDER = Path(settings.BASE_DIR) / "agents" / "host-agent" / "build.py"
+PROGRAM = Path(settings.BASE_DIR) / "dist" / "underpin-agent.pyz"
+TOKEN_LIFETIME = timedelta(hours=1)
+STOP_SECONDS = 5
+
+
+def program_build() -> Path:
+    """The agent program, built from its source; the build takes a fraction of a second."""
+    subprocess.run(  # noqa: S603 - our own interpreter and script
+        [sys.executable, str(BUILDER), "--output", str(PROGRAM)], check=True, stdout=subprocess.DEVNULL
+    )
+    return PROGRAM
+
+
+def token_for_this_machine(workspace: Workspace, *, now: datetime, secret: str) -> None:
+    """Let one host join within the hour with ``secret``."""
+    EnrolmentToken.unscoped.filter(name="This machine", expires_at__lt=now).delete()
+    EnrolmentToken.unscoped.create(
+        workspace=workspace,
+        name="This machine",
+        secret_hash=hash_of(secret),
+        max_uses=1,
+        created_at=now,
+        expires_at=now + TOKEN_LIFETIME,
+    )
+
+
+def is_enrolled(state_folder: Path) -> bool:
+    """True when the agent's state names a host that this database still knows."""
+    try:
+        state = json.loads((state_folder / "identity.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    host_id = state.get("host_id") if isinstance(state, dict) else None
+    return bool(host_id) and Agent.objects.filter(host_id=host_id, revoked_at=None).exists()
+
+
+@contextmanager
+def running(*, server: str, state_folder: Path, secret: str) -> Iterator[None]:
+    """The agent as a child process that ends with the block."""
+    state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    arguments = [sys.executable, str(PROGRAM), "run", "--server", server, "--state", str(state_folder)]
+    arguments += ["--interval", str(settings.HEARTBEAT_INTERVAL_SECONDS)]
+    if secret:
+        arguments += ["--token", secret]
+    agent = subprocess.Popen(arguments)  # noqa: S603 - our own interpreter and program
+    try:
+        yield
+    finally:
+        agent.terminate()
+        try:
+            agent.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            agent.kill()
+            agent.wait()

@@ -1,0 +1,23 @@
+"""Addresses of the REST API (``/api/v1/``)."""
+
+from django.urls import path
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
+
+from assessments.api import views
+
+app_name = "api"
+urlpatterns = [
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularRedocView.as_view(url_name="api:schema"), name="docs"),
+    path("hosts/", views.HostList.as_view(), name="host-list"),
+    path("hosts/<uuid:pk>/", views.HostDetail.as_view(), name="host-detail"),
+    path("containers/", views.ContainerList.as_view(), name="container-list"),
+    path("containers/<uuid:pk>/", views.ContainerDetail.as_view(), name="container-detail"),
+    path("findings/", views.FindingList.as_view(), name="finding-list"),
+    path("findings/<uuid:pk>/", views.FindingDetail.as_view(), name="finding-detail"),
+    path("checks/", views.CheckList.as_view(), name="check-list"),
+    path("checks/<slug:check_id>/", views.CheckDetail.as_view(), name="check-detail"),
+    path("reports/", views.ReportList.as_view(), name="report-list"),
+    path("reports/<uuid:pk>/", views.ReportDetail.as_view(), name="report-detail"),
+    path("reports/<uuid:pk>/pdf/", views.ReportPdf.as_view(), name="report-pdf"),
+]
