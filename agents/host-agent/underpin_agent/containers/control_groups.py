@@ -1,0 +1,73 @@
+"""Paths of control groups in the trees the host mounts; version 1, 2 and hybrid."""
+
+from dataclasses import dataclass
+
+from ..mountinfo import below
+from ..reading import ReadFailed
+
+
+@dataclass(frozen=True)
+class Group:
+    """One controller's group of a process: ``levels`` from the own folder up to the root."""
+
+    version: int
+    path: str  # as in /proc/<pid>/cgroup
+    levels: tuple  # ((path, folder on the host), …)
+
+
+class GroupTree:
+    """The cgroup mounts of a host."""
+
+    def __init__(self, host, mounts):
+        self.host = host
+        self.v1 = {}
+        self.v2 = None
+        for mount in mounts:
+            if mount.filesystem == "cgroup":
+                for option in mount.super_options:
+                    self.v1.setdefault(option, mount)
+            elif mount.filesystem == "cgroup2" and self.v2 is None:
+                self.v2 = mount
+
+    def find(self, controller, cgroups):
+        """The ``Group`` of ``controller`` in the rows of one process, or None."""
+        for controllers, path in cgroups:
+            if controller in controllers:
+                return self._group(1, self.v1.get(controller), path)
+        return self.unified(cgroups)
+
+    def unified(self, cgroups):
+        """The ``Group`` in the version 2 tree, or None."""
+        for controllers, path in cgroups:
+            if not controllers:
+                return self._group(2, self.v2, path)
+        return None
+
+    def _group(self, version, mount, path):
+        if mount is None or not below(path, mount.root):
+            return None
+        inner = path[len(mount.root.rstrip("/")) :].strip("/")
+        parts = inner.split("/") if inner else []
+        if ".." in parts:
+            return None
+        levels = []
+        for count in range(len(parts), -1, -1):
+            rest = "/".join(parts[:count])
+            levels.append(("/" + rest, mount.point.rstrip("/") + ("/" + rest if rest else "")))
+        return Group(version, path, tuple(levels))
+
+    def value(self, folder, name):
+        """The stripped text of one control file, or None when it is not there or not readable."""
+        try:
+            return self.host.line(folder + "/" + name)
+        except ReadFailed:
+            return None
+
+
+def main_path(cgroups):
+    """The path that names the group: of memory, else of the unified tree, else of any tree."""
+    rows = [path for controllers, path in cgroups if "memory" in controllers]
+    rows += [path for controllers, path in cgroups if not controllers]
+    rows += [path for _controllers, path in cgroups]
+    deep = [path for path in rows if path != "/"]
+    return (rows[:1] if rows[:1] != ["/"] else deep or rows)[0] if rows else ""

@@ -1,0 +1,110 @@
+"""What all containers of one host share, read once per collection."""
+
+import os
+import re
+
+from .. import derive, mountinfo, namespaces
+from ..enrichment import docker
+from ..reading import ReadFailed
+from .control_groups import GroupTree
+from .host_sockets import listening_runtime_sockets
+
+TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+
+
+class HostView:
+    """The host's side of every comparison. Reading failures leave ``None`` or empty values."""
+
+    def __init__(self, context):
+        self.context = context
+        self.host = context.host
+        self.mounts = _or(lambda: mountinfo.read_host_mounts(self.host), [])
+        self.devices = derive.shared_devices(self.mounts)
+        self.engines = docker.engines(self.host, context.processes)
+        self.stores = tuple(sorted({engine.data_root.rstrip("/") for engine in self.engines}))
+        self.groups = GroupTree(self.host, self.mounts)
+        self.kernel = self._kernel()
+        self.filesystems = self._filesystems()
+        self.online_cpus = cpu_list(
+            _or(lambda: self.host.line("/sys/devices/system/cpu/online"), "")
+        )
+        self.boot_time = self._boot_time()
+        self.uptime = self._uptime()
+        self.majors, self.misc = self._device_names()
+        self.session_keyrings = self._session_keyrings()
+        self.init_limits = _or(lambda: parse_limits(self.host.read("/proc/1/limits")), {})
+        self.sockets = listening_runtime_sockets(self.host, context.processes)
+        self.own_user_initial = self._own_user_initial()
+
+    def age_seconds(self, process):
+        """Seconds since the process started."""
+        return self.uptime - process.start_ticks / TICKS
+
+    def _kernel(self):
+        release = _or(lambda: self.host.line("/proc/sys/kernel/osrelease"), "")
+        return tuple(int(number) for number in re.findall(r"\d+", release)[:2])
+
+    def _filesystems(self):
+        text = _or(lambda: self.host.read("/proc/filesystems"), "")
+        return {line.split("\t")[-1] for line in text.split("\n")}
+
+    def _boot_time(self):
+        for line in _or(lambda: self.host.lines("/proc/stat", 4_194_304), []):
+            if line.startswith("btime "):
+                return int(line.split()[1])
+        return None
+
+    def _uptime(self):
+        return float((_or(lambda: self.host.line("/proc/uptime"), "0") or "0").split()[0])
+
+    def _device_names(self):
+        majors, kind = {}, "c"
+        for line in _or(lambda: self.host.lines("/proc/devices"), []):
+            if line.startswith("Block"):
+                kind = "b"
+            parts = line.split()
+            if len(parts) == 2 and parts[0].isdigit():
+                majors.setdefault((kind, int(parts[0])), parts[1])
+        rows = (line.split() for line in _or(lambda: self.host.lines("/proc/misc"), []))
+        misc = {int(row[0]): row[1] for row in rows if len(row) == 2 and row[0].isdigit()}
+        return majors, misc
+
+    def _session_keyrings(self):
+        """Container ids with a session keyring of the runtime, or None when keys are not shown."""
+        try:
+            text = self.host.read("/proc/keys", 4_194_304)
+        except ReadFailed:
+            return None
+        return set(re.findall(r" _ses\.([0-9a-f]{64}):", text))
+
+    def _own_user_initial(self):
+        own = namespaces.links(self.host, "self").get("user")
+        known = self.context.discovery.host_inodes.get("user")
+        return own is None or known is None or own == known
+
+
+def _or(read, default):
+    try:
+        return read()
+    except ReadFailed:
+        return default
+
+
+def cpu_list(text):
+    """``[0, 1, 2, 5]`` of ``0-2,5`` (cpuset(7), list format)."""
+    found = set()
+    for part in text.replace("\n", "").split(","):
+        first, _, last = part.strip().partition("-")
+        if first.isdigit():
+            found.update(range(int(first), int(last if last.isdigit() else first) + 1))
+    return sorted(found)
+
+
+def parse_limits(text):
+    """``{name: (soft, hard)}`` of ``/proc/<pid>/limits``; None is unlimited."""
+    found = {}
+    for line in text.split("\n")[1:]:
+        parts = re.split(r"\s{2,}", line.strip())
+        if len(parts) >= 3:
+            found[parts[0]] = tuple(int(word) if word.isdigit() else None for word in parts[1:3])
+    return found
