@@ -100,8 +100,9 @@ def _read(request: HttpRequest, shape: type[Shape], limits: Limits) -> Shape:
 def _plain(value: str | messages.Missing) -> str | dict[str, str]:
     if isinstance(value, str):
         return value
+    # As it was sent: the root digest is taken over it.
     missing = {"err": value.err}
-    return {**missing, "need": value.need} if value.need else missing
+    return missing if value.need is msgspec.UNSET else {**missing, "need": value.need}
 
 
 def _json(answer: dict[str, object], *, status: int = 200) -> HttpResponse:

@@ -56,7 +56,7 @@ class Missing(Struct):
     """A section that could not be read as a whole."""
 
     err: Short
-    need: Short = ""
+    need: Short | msgspec.UnsetType = msgspec.UNSET
 
 
 class Index(Struct):

@@ -38,6 +38,7 @@ REDIS_URL = ""
 LIVE_BACKEND = "agents.live.memory.MemoryLive"
 WAKE_BACKEND = "workbench.core.work.wake_thread"
 # Static files are served from their sources, so that no build step stands before the first page.
+STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 STORAGES = {
