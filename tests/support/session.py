@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from tests.support import postgres, process, redis
+from tests.support import docker, postgres, process, redis
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # These folders test pure packages and the agent program; alone they run without Django.
 PURE_FOLDERS = ("tests/unit", "tests/catalogue", "tests/host_agent")
 SETTINGS_MODULE = "workbench.settings.test"
+FOLDER_PREFIX = "up-"  # Short: the paths of sockets below it are limited to 107 bytes.
 
 
 class Database(StrEnum):
@@ -70,9 +71,19 @@ def is_pure(arguments: Sequence[str]) -> bool:
     return bool(paths) and all(any(p.is_relative_to(f) for f in pure) for p in paths)
 
 
+def remove_left_behind() -> None:
+    """Delete folders of sessions that were killed; their servers ended with them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*-*"):
+        owner = folder.name.split("-")[1]
+        mine = folder.stat().st_uid == os.geteuid()
+        if mine and owner.isdigit() and not Path("/proc", owner).exists():
+            docker.sweep(folder)
+
+
 def prepare(arguments: Sequence[str]) -> Session:
     """Fix addresses and folder; set the environment for Django when it is needed."""
-    folder = Path(tempfile.mkdtemp(prefix="up-"))
+    remove_left_behind()
+    folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     session = Session(
         database=chosen_database(arguments),

@@ -59,7 +59,14 @@ class Workbench:
     def start_worker(self) -> None:
         """Start a Celery worker with the scheduler inside."""
         command = [sys.executable, "-m", "celery", "-A", "workbench.celery", "worker", "-B"]
-        command += ["--pool", "solo", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+        command += [
+            "--pool",
+            "solo",
+            "--loglevel",
+            "WARNING",
+            "--without-gossip",
+            "--without-mingle",
+        ]
         command += ["--schedule", str(self.folder / "beat")]
         self._start("worker", command)
 
