@@ -53,7 +53,7 @@ def _shipped() -> Catalogue:
 
 
 def _load(folder: Path) -> Catalogue:
-    policy, meanings = _read_policy(YamlFile.read(folder / "policy.yaml"))
+    policy, meanings = read_policy(YamlFile.read(folder / "policy.yaml"))
     types = TypeTree.from_schema(schema(), policy=policy)
     checks: dict[str, Check] = {}
     topics: dict[str, list[str]] = {}
@@ -77,7 +77,8 @@ def _load(folder: Path) -> Catalogue:
     )
 
 
-def _read_policy(file: YamlFile) -> tuple[dict[str, object], dict[str, str]]:
+def read_policy(file: YamlFile) -> tuple[dict[str, object], dict[str, str]]:
+    """Return defaults and meanings of the site parameters. Raises CatalogueError."""
     rows = file.data.get("parameters")
     if not isinstance(rows, dict):
         file.refuse("'parameters' is a mapping", "parameters")
