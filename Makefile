@@ -33,7 +33,7 @@ lint: $(VENV)/.dev ## Style, types, imports, sizes, catalogue, migrations, OpenA
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
 	PYTHONPATH=. $(BIN)/lint-imports
-	$(BIN)/djlint --check --lint --quiet templates
+	$(BIN)/djlint --lint --quiet templates
 	$(BIN)/python scripts/check_sizes.py
 	$(BIN)/python -m assessments.catalogue
 	$(BIN)/python scripts/check_generated.py

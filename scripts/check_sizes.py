@@ -37,6 +37,7 @@ TEST_MODULE = Limit("test module", 150, 400)
 TEST = Limit("test", 20, 40)
 TEMPLATE = Limit("template", 60, 150)
 DATA = Limit("check or case file", 40, 60)
+WHOLE_PROGRAM = Limit("host program, whole", 1_500, 2_500)
 LIMITS = (MODULE, FUNCTIONS, FUNCTION, VIEW, TASK, CLASS, TEST_MODULE, TEST, TEMPLATE, DATA)
 
 
@@ -108,7 +109,7 @@ def sizes_of(paths: Iterable[str]) -> Iterator[Size]:
             yield from sizes_of_source(path, (ROOT / path).read_text(encoding="utf-8"))
         elif path.startswith("templates/"):
             yield Size(TEMPLATE, path, lines_of(path))
-        elif path.startswith("assessments/catalogue/") and path.endswith(".yaml"):
+        elif path.startswith("assessments/catalogue/checks/") and path.endswith(".yaml"):
             yield Size(DATA, path, lines_of(path))
 
 
@@ -148,17 +149,19 @@ def table(sizes: list[Size]) -> list[str]:
     return lines
 
 
-def program_line(sizes: list[Size]) -> str:
-    """How long the host program is as a whole."""
+def whole_program(sizes: list[Size]) -> Size:
+    """How long the host program is, all modules together."""
     modules = [s for s in sizes if s.limit is MODULE and s.place.startswith(PROGRAM)]
-    return f"host program: {sum(s.value for s in modules)} lines in {len(modules)} modules"
+    return Size(WHOLE_PROGRAM, PROGRAM.rstrip("/"), sum(s.value for s in modules))
 
 
 def main(arguments: list[str]) -> int:
     """0 when nothing is over its limit."""
     sizes = list(sizes_of(tracked_files()))
+    sizes.append(whole_program(sizes))
     allowed = exceptions()
-    print("\n".join([*table(sizes), program_line(sizes)]))
+    print("\n".join(table(sizes)))
+    print(f"{WHOLE_PROGRAM.kind}: {sizes[-1].value} lines (aim {WHOLE_PROGRAM.aim})")
     if "--all" in arguments:
         for size in sorted(sizes, key=lambda s: s.value - s.limit.aim, reverse=True):
             if size.value > size.limit.aim:
