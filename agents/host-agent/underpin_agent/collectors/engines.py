@@ -87,7 +87,9 @@ def _find(context):
     users = user_names(context.host)
     daemons = [process for process in programs if process.comm in _DAEMONS]
     engines = [_daemon(context.host, process, users) for process in daemons]
-    return engines + _podmans(context.host, programs, users)
+    engines.extend(_podmans(context.host, programs, users))
+    name_engines(engines)
+    return engines
 
 
 def user_names(host):
@@ -112,7 +114,6 @@ def _daemon(host, process, users):
     _read_file(host, engine)
     engine.store = _store(engine)
     engine.sockets = _api_sockets(host, engine)
-    engine.key = _key(engine)
     return engine
 
 
@@ -138,14 +139,26 @@ def _store(engine):
     return _DEFAULT_STORE[engine.kind]
 
 
-def _key(engine):
-    """``docker``; ``docker:alice`` for a user's own; else with the socket that tells it apart."""
-    if engine.rootless:
-        return "%s:%s" % (engine.kind, engine.user)
+def name_engines(engines):
+    """Give each instance its key: the plain kind (``docker:alice`` for a user's own) to one of
+    each, else with the socket or store that tells it apart.
+
+    The one on the default socket comes first, then the oldest, so that an engine started later
+    never takes the name of one that findings already stand on.
+    """
+    taken = set()
+    for engine in sorted(engines, key=_seniority):
+        key = "%s:%s" % (engine.kind, engine.user) if engine.user else engine.kind
+        if key in taken:
+            key = "%s:%s" % (key, engine.sockets[0] if engine.sockets else engine.store)
+        taken.add(key)
+        engine.key = key
+
+
+def _seniority(engine):
+    started = [process.start_ticks for process in engine.processes]
     default = _DEFAULT_SOCKET[engine.kind]
-    if not engine.sockets or default in engine.sockets:
-        return engine.kind
-    return "%s:%s" % (engine.kind, engine.sockets[0])
+    return default not in engine.sockets, min(started, default=0), engine.sockets
 
 
 def _podmans(host, programs, users):
@@ -165,7 +178,6 @@ def _podmans(host, programs, users):
     for engine in found.values():
         _read_file(host, engine)
         engine.store = _DEFAULT_STORE["podman"] if not engine.user else ""
-        engine.key = _key(engine)
     return list(found.values())
 
 
@@ -183,10 +195,10 @@ def _api_sockets(host, engine):
         if inode not in own or not listed.startswith("/"):
             continue
         path = resolved(host, listed)
-        # Docker serves metrics and network plugins below its exec root; containerd events, debug.
+        # Docker serves metrics and network plugins below its exec root; containerd its debugger.
         if engine.kind == "docker" and path.startswith(private) and path != "/run/docker.sock":
             continue
-        if path.endswith((".ttrpc", "debug.sock")):
+        if path.endswith("debug.sock"):
             continue
         found.add(path)
     return sorted(found)

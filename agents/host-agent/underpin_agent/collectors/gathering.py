@@ -4,7 +4,7 @@ A collector names a fact and the reading that yields it; ``Gathering`` turns the
 ``reading`` into the three kinds of "no value" of ``facts.md`` section 1.
 """
 
-from ..reading import Absent, Host, ReadFailed, Section
+from ..reading import Absent, ReadFailed, Section
 
 _NO_DEFAULT = object()
 # What a parser raises on text it does not understand: never a reason to lose the other facts.
@@ -61,14 +61,18 @@ class Gathering:
             facts = facts.setdefault(name, {})
         facts[last] = value
 
+    def path(self, key):
+        """The full document path of ``key``: "" is the section, ``[].size`` a column of it."""
+        return self.prefix + ("." if key and not key.startswith("[") else "") + key
+
     def item(self, key):
         """A Gathering for one row of the list ``key``; the caller stores its ``facts``."""
-        path = self.prefix + "." + key if key else self.prefix
+        path = self.path(key)
         return Gathering(path + "[]", self.section, {})
 
     def missing(self, key, reason, errno_name="", needs=""):
         """Record why ``key`` stays out, once however many rows it is missing from."""
-        path = self.prefix + "." + key if key else self.prefix
+        path = self.path(key)
         if not any(
             entry["path"] == path and entry["reason"] == reason for entry in self._unknowns()
         ):
@@ -76,7 +80,7 @@ class Gathering:
 
     def failed(self, key, failure, needs=""):
         """Record a ``ReadFailed`` as the reason why ``key`` stays out, once."""
-        path = self.prefix + "." + key if key else self.prefix
+        path = self.path(key)
         if not any(entry["path"] == path for entry in self._unknowns()):
             self.section.failed(path, failure, needs)
 
@@ -114,6 +118,3 @@ def capped(gathering, key, rows, limit):
     if len(rows) > limit:
         gathering.missing(key, "truncated", needs="")
     return rows[:limit]
-
-
-__all__ = ["Absent", "Gathering", "Host", "ReadFailed", "Unknown", "capped", "names_or_none"]

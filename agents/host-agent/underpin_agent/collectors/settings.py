@@ -4,12 +4,14 @@ import json
 import re
 
 # Switches of dockerd, containerd, podman and crio that take no value of their own.
-_SWITCHES = frozenset(
-    "bridge-accept-fwmark cri-containerd debug D experimental help h icc init ip-forward "
-    "ip-forward-no-drop ip-masq ip6tables iptables ipv6 live-restore no-new-privileges raw-logs "
-    "rootless selinux-enabled swarm-default-advertise-addr-auto tls tlsverify userland-proxy "
-    "validate version v allow-direct-routing cors-enabled".split()  # noqa: SIM905 a list of words reads better than 30 lines
-)
+_SWITCHES = {
+    *("bridge-accept-fwmark", "cri-containerd", "debug", "D", "experimental"),
+    *("help", "h", "icc", "init", "ip-forward"),
+    *("ip-forward-no-drop", "ip-masq", "ip6tables", "iptables", "ipv6"),
+    *("live-restore", "no-new-privileges", "raw-logs", "rootless", "selinux-enabled"),
+    *("swarm-default-advertise-addr-auto", "tls", "tlsverify", "userland-proxy", "validate"),
+    *("version", "v", "allow-direct-routing", "cors-enabled"),
+}
 _SHORT = {"H": "host", "D": "debug", "l": "log-level", "s": "storage-driver", "g": "data-root"}
 _SHORT.update({"b": "bridge", "G": "group", "p": "pidfile", "c": "config", "a": "address"})
 _TOML_LINE = re.compile(r"""\s*("[^"]+"|[\w.-]+)\s*=\s*(.+?)\s*\Z""")

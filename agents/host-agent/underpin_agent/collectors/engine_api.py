@@ -1,0 +1,108 @@
+"""Asking an engine over its unix socket: plain GET, one second, a bounded answer."""
+
+import http.client
+import json
+import os
+import socket
+
+from ..reading import Absent, Denied, ReadFailed, named_failure
+
+_TIMEOUT_SECONDS = 1.0
+_MAX_BYTES = 8_388_608
+_NO_API = "no runtime API"
+
+
+class TimedOut(ReadFailed):
+    """The engine accepted no connection or sent no answer in time."""
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over one unix socket, given as an open O_PATH descriptor."""
+
+    def __init__(self, descriptor):
+        super().__init__("localhost", timeout=_TIMEOUT_SECONDS)
+        self._descriptor = descriptor
+
+    def connect(self):
+        """Through /proc/self/fd: no second look-up of the path, and no limit of 108 bytes."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect("/proc/self/fd/%d" % self._descriptor)
+
+
+def get_json(host, socket_path, url):
+    """The JSON answer to ``GET url``. Raises ReadFailed: Absent, Denied or TimedOut among them."""
+    descriptor = _opened(host, socket_path)
+    try:
+        connection = _UnixConnection(descriptor)
+        try:
+            connection.request("GET", url)
+            reply = connection.getresponse()
+            text = reply.read(_MAX_BYTES)
+        finally:
+            connection.close()
+    except socket.timeout:
+        raise TimedOut(socket_path, "ETIMEDOUT") from None
+    except ConnectionRefusedError:
+        raise Absent(socket_path, "ECONNREFUSED") from None
+    except OSError as error:
+        raise named_failure(socket_path, error) from None
+    except http.client.HTTPException:
+        raise ReadFailed(socket_path, "EPROTO") from None
+    finally:
+        os.close(descriptor)
+    return _parsed(socket_path, reply.status, text)
+
+
+def _opened(host, socket_path):
+    """An O_PATH descriptor of the socket itself, found below the host's root."""
+    folder, name = os.path.split(socket_path)
+    try:
+        with host.folder(folder) as opened:
+            return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=opened.fd)
+    except OSError as error:
+        raise named_failure(socket_path, error) from None
+
+
+def _parsed(socket_path, status, text):
+    if status in (401, 403):
+        raise Denied(socket_path, "HTTP %d" % status)
+    if status != 200:
+        raise ReadFailed(socket_path, "HTTP %d" % status)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ReadFailed(socket_path, "EBADMSG") from None
+
+
+def state_of(failure):
+    """The word of ``runtimes[].api`` for a failure; None for one the table has no word for."""
+    if isinstance(failure, TimedOut):
+        return "timeout"
+    if isinstance(failure, Denied):
+        return "denied"
+    return "absent" if isinstance(failure, Absent) else None
+
+
+def ask(row, host, engine, url):
+    """The answer of the engine's API, or None; ``row`` then knows the state of the API."""
+    if not engine.sockets:
+        row.store("api", "absent")
+        return None
+    try:
+        answer = get_json(host, engine.sockets[0], url)
+    except ReadFailed as failure:
+        state = state_of(failure)
+        if state is not None:
+            row.store("api", state)
+        else:
+            row.failed("api", failure)
+        return None
+    row.store("api", "ok")
+    return answer if isinstance(answer, dict) else None
+
+
+def without_api(row, names):
+    """Record that only the API could have told ``names``."""
+    for name in names:
+        row.missing(name, _NO_API, needs="read access to the runtime socket")
