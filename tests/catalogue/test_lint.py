@@ -116,6 +116,7 @@ LOADED = [
     not in {
         "reference",
         "leftover",
+        "double_blank",
         "trailing_blank",
         "title_with_full_stop",
         "why_no_sentence",
