@@ -9,11 +9,11 @@ from assessments.figures.names import level_word
 
 _GAP: Final = 4
 _ROOM_HEIGHT: Final = 44
-_ROOM_MIN_WIDTH: Final = 116
-_LABEL_WIDTH: Final = 116
+_ROOM_MIN_WIDTH: Final = 122
+_LABEL_WIDTH: Final = 104
 _STANDING_HEIGHT: Final = 40
 _STANDING_SHOWN: Final = 16
-_PADDING: Final = 9
+_PADDING: Final = 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,16 +167,17 @@ def _room(room: Room, box: _Box) -> str:
         svg.text(
             box.x + _PADDING,
             box.y + 18,
-            svg.clipped(room.name, width=inside, size=12),
+            svg.clipped(room.name, width=inside, size=11),
             colour=ink,
+            size=11,
             weight=550,
         ),
         svg.text(
             box.x + _PADDING,
             box.y + 34,
-            svg.clipped(state, width=inside, size=11),
+            svg.clipped(state, width=inside, size=10.5),
             colour=ink,
-            size=11,
+            size=10.5,
         ),
     )
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 from assessments.figures import bars, matrix, names, strata
 from assessments.reports.printable import label, line
 
-_WIDTH: Final = 760
+_WIDTH: Final = 770
 _REFERENCES: Final = {
     "nist_800_53": "NIST SP 800-53",
     "nist_800_190": "NIST SP 800-190",
@@ -38,8 +38,8 @@ def figures_of(dataset: dict[str, Any]) -> dict[str, dict[str, str]]:
     ]
     return {
         "strata": _figure(strata.strata(layers, width=_WIDTH), strata.strata_alt(layers)),
-        "matrix": _figure(matrix.matrix(cells, width=470), matrix.matrix_alt(cells)),
-        "posture": _figure(bars.posture_bars(areas, width=400), bars.posture_alt(areas)),
+        "matrix": _figure(matrix.matrix(cells, width=410, row_height=38), matrix.matrix_alt(cells)),
+        "posture": _figure(bars.posture_bars(areas, width=350), bars.posture_alt(areas)),
         "levels": _figure(bars.level_bars(levels, width=320), bars.level_alt(levels)),
     }
 

@@ -19,6 +19,8 @@ TEXT_LIMIT: Final = 1_500
 
 _TOKEN: Final = 24
 _LONG_TOKEN: Final = re.compile(rf"[^\s\u200b]{{{_TOKEN + 1},}}")
+# A piece of a long token ends after a mark that separates words, at the latest after 24 characters.
+_PIECE: Final = re.compile(rf"[^._/:,;=&@-]{{0,{_TOKEN - 1}}}(?:[._/:,;=&@-]+|[^._/:,;=&@-])")
 _SPACES: Final = re.compile(r"[ \t\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _LINE_ENDS: Final = re.compile("\r\n?|[\v\f\x85\u2028\u2029]")
 # Controls, zero-width and direction characters, soft hyphen, byte order mark, tags.
@@ -68,8 +70,7 @@ def _breakable(text: str) -> str:
 
 
 def _with_break_opportunities(token: re.Match[str]) -> str:
-    word = token.group()
-    return "\u200b".join(word[at : at + _TOKEN] for at in range(0, len(word), _TOKEN))
+    return "\u200b".join(_PIECE.findall(token.group()))
 
 
 @cache

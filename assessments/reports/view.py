@@ -151,6 +151,7 @@ def _check_in_detail(check_id: str, findings: list[Plain]) -> Plain:
         "level": worst["level"],
         "placed": charts.place_of(worst),
         "why": paragraph(worst["why"]),
+        "measure": _measure(worst["remediation"]),
         "remediation": [_cleaned(item) for item in worst["remediation"]],
         "references": [_reference(item) for item in worst["references"]],
         "targets": len(findings),
@@ -158,9 +159,18 @@ def _check_in_detail(check_id: str, findings: list[Plain]) -> Plain:
     }
 
 
+def _measure(remediation: list[Plain]) -> str:
+    """The general measure, else the first; for one cell of a table."""
+    general = [item for item in remediation if item["runtime"] == "general"]
+    chosen = (general or remediation)[:1]
+    return line(chosen[0]["text"], limit=200) if chosen else ""
+
+
 def _case(findings: list[Plain]) -> Plain:
     """What was observed in the same way on one or more targets."""
     first = findings[0]
+    shown = first["evidence"][:_EVIDENCE_SHOWN]
+    expected = {item["expected"] for item in shown}
     return {
         "level": first["level"],
         "likelihood": first["likelihood"],
@@ -168,13 +178,15 @@ def _case(findings: list[Plain]) -> Plain:
         "base_likelihood": first["base_likelihood"],
         "base_impact": first["base_impact"],
         "steps": _cleaned(first["steps"][:_STEPS_SHOWN]),
-        "evidence": [_evidence(item) for item in first["evidence"][:_EVIDENCE_SHOWN]],
-        "evidence_hidden": max(0, len(first["evidence"]) - _EVIDENCE_SHOWN),
+        "evidence": [_evidence(item) for item in shown],
+        "evidence_hidden": len(first["evidence"]) - len(shown),
+        # A condition over several facts is expected of all of them together: print it once.
+        "expected_of_all": _expected(shown[0]) if len(shown) > 1 and len(expected) == 1 else "",
         "targets": [
             {
                 "id": line(finding["id"], limit=48),
                 "host": line(finding["host"], limit=64),
-                "target": _target(finding),
+                "target": "" if finding["target_kind"] == "host" else _target(finding),
                 "container_id": line(finding["container_id"][:12]),
                 "first_seen": line(finding["first_seen"][:10]),
             }
@@ -187,8 +199,12 @@ def _evidence(item: Plain) -> Plain:
     return {
         "path": line(item["path"]),
         "observed": paragraph(item["observed"], limit=600) or "(empty)",
-        "expected": paragraph(item["expected"], limit=300),
+        "expected": _expected(item),
     }
+
+
+def _expected(item: Plain) -> str:
+    return paragraph(item["expected"], limit=300)
 
 
 def _reference(item: Plain) -> Plain:
