@@ -1,4 +1,4 @@
-"""What the cases of a check must fulfil: a pass, a fail, and facts that can exist."""
+"""What the cases of a check must fulfil: every status it can give, and facts that can exist."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,10 +31,7 @@ def lint_cases(
 
     Raises CatalogueError with the place of the first thing that is wrong.
     """
-    expected = {case.expect for case in cases}
-    for needed in (Status.PASS, Status.FAIL):
-        if needed not in expected:
-            file.refuse(f"there is no case that expects {needed.value!r}", "cases")
+    _lint_coverage(file, check, {case.expect for case in cases})
     scope = types.scope() if check.target is TargetKind.HOST else types.scope(check.target)
     for position, case in enumerate(cases):
         place = ("cases", position)
@@ -46,6 +43,13 @@ def lint_cases(
             if name not in scope:
                 file.refuse(f"{name!r} is no binding of this target", *place, "facts", name)
             _lint_value(file, value, scope[name], (*place, "facts", name))
+
+
+def _lint_coverage(file: YamlFile, check: Check, expected: set[Status]) -> None:
+    for needed in Status:
+        possible = needed is not Status.NOT_APPLICABLE or check.not_applicable is not None
+        if possible and needed not in expected:
+            file.refuse(f"there is no case that expects {needed.value!r}", "cases")
 
 
 def _lint_without(file: YamlFile, check: Check, case: Case, place: tuple[str | int, ...]) -> None:

@@ -58,6 +58,8 @@ BROKEN = {
     "cases_of_other": (CASES, "check: LOG-AUD-06", "check: LOG-AUD-07", "'LOG-AUD-06'", ":1:1:"),
     "no_pass_case": (CASES, "expect: pass", "expect: not_applicable", "'pass'", ":2:1:"),
     "no_fail_case": (CASES, "expect: fail", "expect: pass", "'fail'", ":2:1:"),
+    "no_unknown_case": (CASES, "expect: unknown", "expect: pass", "'unknown'", ":2:1:"),
+    "no_case_out_of_scope": (CASES, "expect: not_", "expect: pass #", "'not_applicable'", ":2:1:"),
     "name_twice": (CASES, "name: rules_changeable", "name: rules_locked", "given twice", ":8:"),
     "name_with_blank": (CASES, "name: rules_locked", "name: Rules locked", "snake_case", ":3:"),
     "wrong_status": (CASES, "expect: pass", "expect: ok", "'expect' is one of", ":4:"),
