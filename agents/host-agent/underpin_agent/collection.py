@@ -1,6 +1,7 @@
 """One whole collection: every section and every container of a host."""
 
 from . import __version__
+from .collectors import COLLECTORS
 from .containers import collect_containers
 from .context import Context
 from .discovery import discover
@@ -35,8 +36,6 @@ def build_context(root="/", org_salt=b"", options=None):
 
 def collect_sections(context, names=None):
     """``{name: body or {"error", "needs"}}`` of every collector, or of ``names`` only."""
-    from .collectors import COLLECTORS
-
     return {
         name: run_collector(collector, context)
         for name, collector in COLLECTORS.items()
@@ -57,8 +56,6 @@ def run_collector(collector, context):
 
 
 def _nothing(failure):
-    from .collectors import COLLECTORS
-
     reason = {"error": failure.errno_name, "needs": "a readable /proc"}
     sections = {name: dict(reason) for name in COLLECTORS}
     return {"schema": SCHEMA, "agent_version": __version__, "sections": sections, "containers": []}

@@ -4,7 +4,7 @@ import re
 
 from .mountinfo import below, covering
 
-CAPABILITIES = (
+CAPABILITIES = (  # noqa: SIM905 forty words read better in rows
     "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE "
     "NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO "
     "SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME "
@@ -12,12 +12,18 @@ CAPABILITIES = (
     "WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
 ).split()  # include/uapi/linux/capability.h, in the order of the bits
 
-REMOTE = {"nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "virtiofs", "lustre", "beegfs", "afs"}
-REMOTE_FUSE = {"fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone"}
+REMOTE = {
+    *("nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "virtiofs", "lustre", "beegfs", "afs"),
+    *("fuse.sshfs", "fuse.glusterfs", "fuse.ceph", "fuse.s3fs", "fuse.rclone"),
+}
 KERNEL_FILESYSTEMS = {
     *("proc", "sysfs", "cgroup", "cgroup2", "devpts", "devtmpfs", "mqueue", "debugfs", "tracefs"),
     *("securityfs", "selinuxfs", "bpf", "configfs", "efivarfs", "pstore", "binfmt_misc", "nsfs"),
     *("hugetlbfs", "fusectl", "rpc_pipefs", "resctrl", "autofs", "smackfs"),
+}
+FILESYSTEM_ROLES = {
+    **dict.fromkeys(KERNEL_FILESYSTEMS, "kernelfs"),
+    **dict.fromkeys(REMOTE, "remote"),
 }
 SENSITIVE = (
     ("/etc/kubernetes", "kubernetes"),
@@ -40,6 +46,7 @@ ENGINE_FILE = re.compile(
     r"/containers/[0-9a-f]{64}/|/overlay-containers/[0-9a-f]{64}/userdata|/sandboxes/[0-9a-f]{64}/"
     r"|/kubelet/pods/[^/]+/(?:etc-hosts$|containers/)"
 )
+ENGINE_FOLDERS = ("containers", "overlay-containers", "sandboxes")
 ENGINE_POINTS = {
     *("/etc/resolv.conf", "/etc/hostname", "/etc/hosts", "/dev/shm", "/run/.containerenv"),  # noqa: S108
     *("/run/secrets", "/dev/termination-log", "/dev/mqueue", "/run/.toolboxenv"),
@@ -132,10 +139,8 @@ def mount_role(mount, *, path, kind, empty, shared, own_id):
         return "mask"
     if kind in ("socket", "device", "null"):
         return "socket" if kind == "socket" else "device"
-    if mount.filesystem in KERNEL_FILESYSTEMS:
-        return "kernelfs"
-    if mount.filesystem in REMOTE or mount.filesystem in REMOTE_FUSE:
-        return "remote"
+    if mount.filesystem in FILESYSTEM_ROLES:
+        return FILESYSTEM_ROLES[mount.filesystem]
     if _is_engine_file(mount.point, path, own_id):
         return "runtime"
     if VOLUME.search(path):
@@ -153,9 +158,7 @@ def _is_mask(mount, *, kind, empty):
 
 
 def _is_engine_file(point, path, own_id):
-    if own_id and re.search(
-        r"/(?:containers|overlay-containers|sandboxes)/%s/" % own_id, path + "/"
-    ):
+    if own_id and any("/%s/%s/" % (one, own_id) in path + "/" for one in ENGINE_FOLDERS):
         return True
     return point in ENGINE_INIT or (point in ENGINE_POINTS and bool(ENGINE_FILE.search(path)))
 
@@ -199,7 +202,7 @@ def kernel_path_state(path, mounts, *, exists, masks):
 
 
 def escape_control_paths(mounts, exists):
-    """``[(control, path)]`` writable by mount flags; ``exists(path)`` looks inside the container."""
+    """``[(control, path)]`` writable by mount flags; ``exists`` looks inside the container."""
     found = set()
     for mount in mounts:
         if mount.read_only:

@@ -84,11 +84,12 @@ def container_id(cgroups):
 
 
 def supervisors(processes):
-    """``{pid: Supervisor}``. A process inside a container may take such a name: it does not count."""
+    """``{pid: Supervisor}``. A process in a container may take such a name: it does not count."""
     found = {}
     for process in processes:
         kind = _supervisor_kind(process.comm)
-        if kind and not process.kernel_thread and not process.zombie:
+        usable = kind and not process.kernel_thread and not process.zombie
+        if usable and not container_id(process.cgroups):
             found[process.pid] = Supervisor(process, kind, process.arguments(), process.folder())
     return found
 

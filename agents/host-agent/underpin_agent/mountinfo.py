@@ -1,4 +1,4 @@
-"""``/proc/<pid>/mountinfo`` (proc_pid_mountinfo(5)): parsing, and paths of the host behind mounts."""
+"""``/proc/<pid>/mountinfo`` (proc_pid_mountinfo(5)): parsing, and which mount holds a path."""
 
 import re
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Reading the host below one root folder, bounded, and never following a link out of it.
 
-``Host`` is the only door through which collectors see the machine: every path is absolute as the host
-writes it (``/proc/1/status``) and is looked up below ``root`` (``/`` or, in a container, ``/host``).
+``Host`` is the only door through which collectors see the machine: every path is absolute as the
+host writes it (``/proc/1/status``) and is looked up below ``root`` (``/`` or ``/host``).
 Three named failures keep "not there", "not allowed" and "broken" apart, because a check must answer
 *unknown* for the last two and may answer *pass* or *fail* for the first.
 """
@@ -53,10 +53,11 @@ class Host:
 
     def __init__(self, root="/"):
         self.root = os.path.abspath(root)
+        self.blocked_mounts = frozenset()  # mount ids that a walk must not enter
         self.is_local_root = self.root == "/"
 
     def read_bytes(self, path, max_bytes=DEFAULT_MAX_BYTES):
-        """At most ``max_bytes`` of a regular or kernel file; never blocks on a FIFO or device."""
+        """At most ``max_bytes`` of a regular or kernel file; never blocks on a FIFO."""
         fd = self._open(path, os.O_RDONLY | os.O_NONBLOCK)
         try:
             kind = os.fstat(fd).st_mode
@@ -123,7 +124,7 @@ class Host:
         return True
 
     def folder(self, path):
-        """A ``Folder``: many entries of one directory at the cost of one walk. Close it or use with."""
+        """A ``Folder``: many entries of one directory for one walk. Use it with ``with``."""
         return Folder(path, self._open(path, os.O_RDONLY | os.O_DIRECTORY))
 
     def inside(self, pid):
@@ -145,39 +146,58 @@ class Host:
             base = os.open(self.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise named_failure(path, error) from None
-        stack, todo, links = [base], [part for part in path.split("/") if part][::-1], 0
+        stack = [base]
         try:
-            while todo:
-                part = todo.pop()
-                if part == ".":
-                    continue
-                if part == "..":
-                    if len(stack) > 1:
-                        os.close(stack.pop())
-                    continue
-                last = not todo
-                fd = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=stack[-1])
-                if stat.S_ISLNK(os.fstat(fd).st_mode):
-                    os.close(fd)
-                    links += 1
-                    if links > MAX_LINKS:
-                        raise ReadFailed(path, "ELOOP")
-                    target = os.readlink(part, dir_fd=stack[-1])
-                    if target.startswith("/"):
-                        while len(stack) > 1:
-                            os.close(stack.pop())
-                    todo.extend(step for step in reversed(target.split("/")) if step)
-                    continue
-                if last:
-                    os.close(fd)
-                    return os.open(part, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=stack[-1])
-                stack.append(fd)
-            return os.open(".", flags | os.O_CLOEXEC, dir_fd=stack[-1])
+            self._walk(stack, path)
+            return _reopen(stack[-1], path, flags)
         except OSError as error:
             raise named_failure(path, error) from None
         finally:
             for fd in stack:
                 os.close(fd)
+
+    def _walk(self, stack, path):
+        """Push a descriptor of each step of ``path`` on ``stack``, its links followed inside."""
+        todo, links = [part for part in path.split("/") if part][::-1], 0
+        while todo:
+            part = todo.pop()
+            if part in (".", ".."):
+                if part == ".." and len(stack) > 1:
+                    os.close(stack.pop())
+                continue
+            fd = os.open(part, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=stack[-1])
+            stack.append(fd)
+            self._refuse_blocked(fd, path)
+            if not stat.S_ISLNK(os.fstat(fd).st_mode):
+                continue
+            os.close(stack.pop())
+            links += 1
+            if links > MAX_LINKS:
+                raise ReadFailed(path, "ELOOP")
+            target = os.readlink(part, dir_fd=stack[-1])
+            while target.startswith("/") and len(stack) > 1:
+                os.close(stack.pop())
+            todo.extend(step for step in reversed(target.split("/")) if step)
+
+    def _refuse_blocked(self, fd, path):
+        """Stop before a mount whose server may never answer (network, FUSE) is asked anything."""
+        if not self.blocked_mounts:
+            return
+        with open("/proc/self/fdinfo/%d" % fd) as file:
+            for line in file:
+                if line.startswith("mnt_id:") and int(line.split()[1]) in self.blocked_mounts:
+                    raise ReadFailed(path, "on a network or user-space file system")
+
+
+def _reopen(fd, path, flags):
+    """Open what ``fd`` (O_PATH) stands for. A device or FIFO that a container put there is not
+    opened: that alone can act (watchdog(4), a tape that rewinds)."""
+    mode = os.fstat(fd).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise ReadFailed(path, "not a regular file")
+    if flags & os.O_DIRECTORY and not stat.S_ISDIR(mode):
+        raise Absent(path, "ENOTDIR")
+    return os.open("/proc/self/fd/%d" % fd, flags | os.O_CLOEXEC)
 
 
 class Folder:

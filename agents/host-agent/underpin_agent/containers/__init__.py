@@ -16,17 +16,25 @@ OPT_IN = {
 STEPS = (isolation, seccomp, mounts, exposure, devices, limits, settings, identity)
 
 
-def collect_containers(context):
-    """``[{"key", "identity": body, "posture": body}]`` sorted by key."""
+def collect_containers(context, keys=None):
+    """``[{"key", "identity": body, "posture": body}]`` sorted by key, or those of ``keys`` only."""
     view = HostView(context)
-    answers = _network_answers(context)
-    return [_container(view, found, answers) for found in context.discovery.containers]
+    chosen = [one for one in context.discovery.containers if keys is None or one.key in keys]
+    answers = _network_answers(context, chosen)
+    return [_container(view, found, answers) for found in chosen]
 
 
-def _network_answers(context):
+def failed_container(key, reason):
+    """The row of a container about which nothing could be collected."""
+    identity = {"facts": {"key": key}, "unknowns": [{"path": "containers[]", "reason": reason}]}
+    posture = {"facts": {}, "unknowns": [{"path": "containers[]", "reason": reason}]}
+    return {"key": key, "identity": identity, "posture": posture}
+
+
+def _network_answers(context, chosen):
     root = context.host.root.rstrip("/")
     paths = {"host": _host_namespace(context)}
-    for found in context.discovery.containers:
+    for found in chosen:
         paths[found.key] = "%s/proc/%d/ns/net" % (root, found.leader.pid)
     if len(paths) == 1:
         return {}

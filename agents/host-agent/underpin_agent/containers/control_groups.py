@@ -1,5 +1,6 @@
 """Paths of control groups in the trees the host mounts; version 1, 2 and hybrid."""
 
+import os
 from dataclasses import dataclass
 
 from ..mountinfo import below
@@ -20,6 +21,8 @@ class GroupTree:
 
     def __init__(self, host, mounts):
         self.host = host
+        self._values = {}  # parents are shared by many containers: read each file once
+        self._sibling_weights = {}
         self.v1 = {}
         self.v2 = None
         for mount in mounts:
@@ -58,10 +61,29 @@ class GroupTree:
 
     def value(self, folder, name):
         """The stripped text of one control file, or None when it is not there or not readable."""
+        path = folder + "/" + name
+        if path not in self._values:
+            try:
+                self._values[path] = self.host.line(path)
+            except ReadFailed:
+                self._values[path] = None
+        return self._values[path]
+
+    def child_values(self, folder, name, limit):
+        """Texts of the control file ``name`` in the groups below ``folder``, at most ``limit``."""
+        if (folder, name) not in self._sibling_weights:
+            groups = self._folders(folder)[:limit]
+            texts = (self.value("%s/%s" % (folder, one), name) for one in groups)
+            self._sibling_weights[folder, name] = [text for text in texts if text is not None]
+        return self._sibling_weights[folder, name]
+
+    def _folders(self, folder):
+        """Names of groups below ``folder``; in a control group everything else is a file."""
         try:
-            return self.host.line(folder + "/" + name)
-        except ReadFailed:
-            return None
+            with self.host.folder(folder) as opened, os.scandir(opened.fd) as entries:
+                return sorted(one.name for one in entries if one.is_dir(follow_symlinks=False))
+        except (ReadFailed, OSError):
+            return []
 
 
 def main_path(cgroups):

@@ -174,7 +174,7 @@ def _node(view, path, kind, major, minor):
 
 
 def device_kind(kind, major, minor, *, majors, misc):
-    """The class of a device by its numbers; misc minors are dynamic, so names come from the host."""
+    """The class of a device by its numbers. Misc minors are dynamic: names come from the host."""
     if kind == "c" and major == 1:
         return MEMORY.get(minor, "other")
     if kind == "c" and major == 10:

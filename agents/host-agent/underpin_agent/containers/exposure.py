@@ -4,7 +4,7 @@ from .. import derive, mountinfo
 from ..reading import ReadFailed
 from .isolation import PTRACE
 
-KERNEL_PATHS = (
+KERNEL_PATHS = (  # noqa: SIM905 a table
     "/proc/acpi /proc/bus /proc/fs /proc/interrupts /proc/irq /proc/kcore /proc/keys "
     "/proc/latency_stats /proc/sched_debug /proc/scsi /proc/sys /proc/sysrq-trigger "
     "/proc/timer_list /proc/timer_stats /sys/firmware /sys/devices/virtual/powercap"
@@ -18,6 +18,7 @@ REMOUNT_SOURCES = {
     "sysrq_trigger": "/proc/sysrq-trigger",
     "uevent_helper": "/sys/kernel/uevent_helper",
 }
+SOCKET_ROLES = ("host", "volume", "socket")
 HOME_KEYS = ("authorized_keys", "authorized_keys2")
 MAX_HOMES = 200
 
@@ -55,10 +56,10 @@ def _runtime_sockets(material):
     found = set()
     for path in material.view.sockets:
         for row in material.rows:
-            if row["role"] in ("host", "volume", "socket") and row["host_path"]:
-                if mountinfo.below(path, row["host_path"]):
-                    rest = path[len(row["host_path"].rstrip("/")) :]
-                    found.update(_same_socket(material, path, row["point"].rstrip("/") + rest))
+            source = row["host_path"] if row["role"] in SOCKET_ROLES else ""
+            if source and mountinfo.below(path, source):
+                rest = path[len(source.rstrip("/")) :]
+                found.update(_same_socket(material, path, row["point"].rstrip("/") + rest))
     rows = [{"host_path": host, "container_path": inside} for host, inside in sorted(found)]
     material.put("runtime_sockets", rows)
 

@@ -230,24 +230,8 @@ def _weight(material, group):
 
 
 def _sibling_weights(material, folder, name):
-    cache = material.view.groups.__dict__.setdefault("sibling_weights", {})
-    if folder not in cache:
-        try:
-            names = material.host.names(folder)[:MAX_SIBLINGS]
-        except ReadFailed:
-            names = []
-        # Control files hold a dot right after the controller's name; groups are folders.
-        texts = (
-            _value(material, "%s/%s" % (folder, one), name)
-            for one in names
-            if not re.match(
-                r"(?:cpu|cpuacct|cgroup|notify|tasks|release|memory|io|pids|cpuset"
-                r"|hugetlb|rdma|misc|irq|blkio|devices|freezer|net_cls)[._]",
-                one,
-            )
-        )
-        cache[folder] = sorted(number for number in map(_number, texts) if number is not None)
-    return cache[folder]
+    texts = material.view.groups.child_values(folder, name, MAX_SIBLINGS)
+    return sorted(number for number in map(_number, texts) if number is not None)
 
 
 def _pids(material):

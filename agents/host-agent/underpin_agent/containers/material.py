@@ -1,6 +1,6 @@
 """Everything one container's facts are made from, read once."""
 
-from .. import mountinfo
+from .. import derive, mountinfo
 from ..reading import ReadFailed, Section
 
 PREFIX = "containers[]."
@@ -31,6 +31,7 @@ class Material:
         ]
         self.inside = self.host.inside(self.leader.pid)
         self.mounts = self._mounts()
+        self.inside.blocked_mounts = _unanswering(self.mounts or [])
         self.rows = []  # rows of mounts[], filled by mounts.py
         self.links = []  # scanned mounts' nodes, filled by mounts.py
         self._descriptors = None
@@ -86,6 +87,15 @@ class Material:
                 if failure.errno_name not in ("ENOENT", "ESRCH"):
                     failed = failure
         return rows, failed, cut
+
+
+def _unanswering(mounts):
+    """Ids of mounts that a dead server or a hostile FUSE program could block for ever."""
+    return frozenset(
+        mount.mount_id
+        for mount in mounts
+        if mount.filesystem in derive.REMOTE or mount.filesystem.startswith("fuse")
+    )
 
 
 def _link_row(process, folder, number):

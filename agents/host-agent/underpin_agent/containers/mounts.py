@@ -6,8 +6,8 @@ import stat
 from .. import derive, mountinfo, redact
 from ..reading import Absent, ReadFailed
 
+SHM = "/dev/shm"  # noqa: S108 a path inside the container
 MAX_MOUNTS = 2_000
-FOLDER_ONLY = {"cgroup", "cgroup2", "devpts", "mqueue", "overlay", "sysfs"}
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 PAGE_BYTES = 4096
 
@@ -64,8 +64,8 @@ def _row(material, mount):
 
 def _node_kind(material, mount):
     """dir, file, socket, device or null at the mount point, "" when it cannot be seen."""
-    if mount.point == "/" or (mount.filesystem in FOLDER_ONLY and mount.root == "/"):
-        return "dir"
+    if mount.root == "/":
+        return "dir"  # the root of a file system is a folder
     try:
         found = material.inside.stat(mount.point)
     except ReadFailed:
@@ -173,9 +173,7 @@ def _tmpfs(material, mounts):
     """Writable private tmpfs of the container: what a process inside may fill."""
     found = {}
     for mount, row in zip(mounts, material.rows):
-        private = row["role"] == "tmpfs" or (
-            row["role"] == "runtime" and row["point"] == "/dev/shm"
-        )  # noqa: S108
+        private = row["role"] == "tmpfs" or (row["role"] == "runtime" and row["point"] == SHM)
         if private and mount.filesystem == "tmpfs" and not mount.read_only:
             found[mount.point] = size_option(mount.super_options) is not None
     rows = [{"path": path, "sized": found[path]} for path in sorted(found)]
@@ -183,17 +181,16 @@ def _tmpfs(material, mounts):
 
 
 def _shared_memory(material):
-    path = "/dev/shm"  # noqa: S108 a path inside the container
     try:
-        if not material.inside.exists(path):
+        if not material.inside.exists(SHM):
             material.put("shared_memory_bytes", 0)
             return
     except ReadFailed as failure:
         material.failed("shared_memory_bytes", failure)
         return
-    cover = mountinfo.covering(material.mounts, path)
+    cover = mountinfo.covering(material.mounts, SHM)
     if cover is None or cover.filesystem not in ("tmpfs", "ramfs"):
-        material.missing("shared_memory_bytes", "/dev/shm is not in memory", "", "a tmpfs there")
+        material.missing("shared_memory_bytes", "it is not a tmpfs", "", "a tmpfs there")
         return
     size = size_option(cover.super_options)
     material.put("shared_memory_bytes", size if size is not None else _default_size(material))

@@ -11,6 +11,12 @@ ENGINE_RESOLVER = "127.0.0.11"
 MAX_LISTENING = 500
 DEFAULT_BRIDGES = {"docker0", "podman0", "cni-podman0"}
 LISTEN, UNCONNECTED = "0A", "07"  # include/net/tcp_states.h
+TABLES = (
+    ("tcp", LISTEN),
+    ("tcp6", LISTEN),
+    ("udp", UNCONNECTED),
+    ("udp6", UNCONNECTED),
+)
 NEEDS = "the right to enter network namespaces (CAP_SYS_ADMIN)"
 
 
@@ -37,7 +43,7 @@ def gather(material, answers):
 
 
 def _bridges(host_links):
-    """``{ifindex of a host link: (own name, name of its bridge)}``."""
+    """``{ifindex of a host link: name of the bridge it is a port of}``."""
     names = {link["index"]: link["name"] for link in host_links or []}
     return {link["index"]: names.get(link["master"], "") for link in host_links or []}
 
@@ -136,12 +142,10 @@ def _bound(material):
     """``{inode: (address, port)}`` of listening sockets; UDP of the ephemeral range is traffic."""
     first = _ephemeral_start(material.host)
     found = {}
-    for name, state in (
-        ("tcp", LISTEN),
-        ("tcp6", LISTEN),
-        ("udp", UNCONNECTED),
-        ("udp6", UNCONNECTED),
-    ):
+    used = _used(material)
+    for name, state in TABLES:
+        if used is not None and not used.get(name):
+            continue
         try:
             text = material.read("net/" + name)
         except ReadFailed as failure:
@@ -151,6 +155,24 @@ def _bound(material):
         for address, port, inode in parse_sockets(text, state):
             if address != ENGINE_RESOLVER and not (state == UNCONNECTED and port >= first):
                 found[inode] = (address, port)
+    return found
+
+
+def _used(material):
+    """``{table: sockets in use}`` of this namespace, or None.
+
+    Reading ``tcp`` walks the hash table of the whole host (2.4 ms on a 24 GiB machine) even where
+    the namespace has no socket; the counters cost nothing.
+    """
+    found = {}
+    try:
+        for name in ("net/sockstat", "net/sockstat6"):
+            for line in material.read(name).split("\n"):
+                words = line.split()
+                if len(words) > 2 and words[1] == "inuse":
+                    found[words[0].rstrip(":").lower()] = int(words[2])
+    except (ReadFailed, ValueError):
+        return None
     return found
 
 
@@ -173,16 +195,7 @@ def _listening(material):
     if failure is not None and not alone:
         material.failed("network.listening", failure, PTRACE)
         return
-    rows = {}
-    for inode, (address, port) in bound.items():
-        command = owners.get(inode)
-        if command is None and not alone:
-            continue  # of the host or of the container that shares the namespace
-        row = {"address": address, "port": port, "loopback": is_loopback(address)}
-        if command is not None:
-            row["command"] = command
-        rows[(address, port, command or "")] = row
-    ordered = [rows[key] for key in sorted(rows)]
+    ordered = _socket_rows(bound, owners, alone=alone)
     material.put("network.listening", ordered[:MAX_LISTENING])
     if len(ordered) > MAX_LISTENING:
         material.missing("network.listening", "truncated")
@@ -192,6 +205,20 @@ def _listening(material):
         material.missing(name, why, failure.errno_name if failure else "", PTRACE)
     if ordered:
         material.missing("network.listening[].tls", "probe switched off", "", "option tls_probe")
+
+
+def _socket_rows(bound, owners, *, alone):
+    """Rows of ``listening[]``; a shared namespace also shows sockets of others: not counted."""
+    rows = {}
+    for inode, (address, port) in bound.items():
+        command = owners.get(inode)
+        if command is None and not alone:
+            continue
+        row = {"address": address, "port": port, "loopback": is_loopback(address)}
+        if command is not None:
+            row["command"] = command
+        rows[(address, port, command or "")] = row
+    return [rows[key] for key in sorted(rows)]
 
 
 def _owners(material):

@@ -5,6 +5,7 @@ forked child enters each namespace with setns(2), asks rtnetlink(7), reads the s
 one JSON line per namespace into a pipe. The agent itself never changes its namespace.
 """
 
+import errno
 import json
 import os
 import select
@@ -73,8 +74,6 @@ def _answer(enter, path, sysctls):
             os.close(fd)
         return {"links": links(), "sysctl": {name: _sysctl(name) for name in sysctls}}
     except OSError as error:
-        import errno
-
         return {"error": errno.errorcode.get(error.errno, str(error.errno))}
 
 
@@ -82,7 +81,7 @@ def entering():
     """``setns(fd, CLONE_NEWNET)``; ctypes is the only way before Python 3.12."""
     if hasattr(os, "setns"):
         return lambda fd: os.setns(fd, CLONE_NEWNET)
-    import ctypes
+    import ctypes  # noqa: PLC0415 one megabyte that only the child pays
 
     library = ctypes.CDLL(None, use_errno=True)
 

@@ -179,16 +179,15 @@ def _waiting(material):
 
 
 def _reaps(material, handled):
-    """Whether orphans are waited for: by a known init or shell, a SIGCHLD handler, or the runtime."""
+    """Whether orphans are waited for: by a known init, a SIGCHLD handler, or the runtime."""
     leader = material.leader
     if leader.ns_pids and leader.ns_pids[-1] != 1:
         first = _namespace_init(material)
         if first is None:
             return True  # orphans go to the supervisor, which is a child subreaper
         leader = first
-        handled = int(leader.status.get("SigCgt", "0"), 16) | int(
-            leader.status.get("SigIgn", "0"), 16
-        )
+        masks = (leader.status.get(name, "0") for name in ("SigCgt", "SigIgn"))
+        handled = int(next(masks), 16) | int(next(masks), 16)
     return leader.comm in REAPERS or bool(handled & SIGCHLD_BIT)
 
 

@@ -20,7 +20,8 @@ class HostView:
         self.host = context.host
         self.mounts = _or(lambda: mountinfo.read_host_mounts(self.host), [])
         self.devices = derive.shared_devices(self.mounts)
-        self.engines = docker.engines(self.host, context.processes)
+        outside = self._outside()
+        self.engines = docker.engines(self.host, outside)
         self.stores = tuple(sorted({engine.data_root.rstrip("/") for engine in self.engines}))
         self.groups = GroupTree(self.host, self.mounts)
         self.kernel = self._kernel()
@@ -33,8 +34,14 @@ class HostView:
         self.majors, self.misc = self._device_names()
         self.session_keyrings = self._session_keyrings()
         self.init_limits = _or(lambda: parse_limits(self.host.read("/proc/1/limits")), {})
-        self.sockets = listening_runtime_sockets(self.host, context.processes)
+        self.sockets = listening_runtime_sockets(self.host, outside)
         self.own_user_initial = self._own_user_initial()
+
+    def _outside(self):
+        """Processes of no container: one inside may call itself dockerd and lie about its files."""
+        containers = self.context.discovery.containers
+        inside = {process.pid for found in containers for process in found.processes}
+        return [process for process in self.context.processes if process.pid not in inside]
 
     def age_seconds(self, process):
         """Seconds since the process started."""

@@ -37,8 +37,9 @@ def bundle_folder(container):
 
 
 def read_bundle(host, container):
-    """``config.json`` of the container. Raises ReadFailed when there is none or it is unreadable."""
+    """``config.json`` of the container. Raises ReadFailed when none can be read."""
     folder = bundle_folder(container)
     if not folder.startswith("/"):
-        raise ReadFailed("config.json", "no supervisor")
+        name = "config.json"
+        raise ReadFailed(name, "no supervisor")
     return read_json(host, folder + "/config.json")

@@ -48,9 +48,13 @@ def _because(claim, failure):
 def _fill_docker(claim, host, container, engines):
     if not container.id:
         return
+    trusted = {0}
     if container.supervisor is not None:
         claim.runtime = "docker"
+        trusted.update(container.supervisor.process.uids[1:2])
     for engine in engines:
+        if engine.uid not in trusted:
+            continue  # any user may start a program of that name
         try:
             folder = docker.state_folder(host, engine, container.id)
             if folder:

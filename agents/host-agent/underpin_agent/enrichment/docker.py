@@ -1,6 +1,5 @@
 """Docker's state files: ``<data root>/containers/<id>/config.v2.json`` and ``hostconfig.json``."""
 
-import json
 import re
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ class Engine:
     """One docker daemon: where its state lies, and its present defaults."""
 
     pid: int
+    uid: int = 0
     data_root: str = DEFAULT_DATA_ROOT
     log_driver: str = "json-file"
     log_options: dict = field(default_factory=dict)
@@ -27,17 +27,18 @@ class Engine:
 
 def engines(host, processes):
     """Every dockerd of the process table, its options from argv over daemon.json."""
-    found = []
-    for process in processes:
-        if process.comm == "dockerd" and not process.kernel_thread and not process.zombie:
-            found.append(engine_from(host, process.pid, process.arguments()))
+    found = [
+        engine_from(host, process)
+        for process in processes
+        if process.comm == "dockerd" and not process.kernel_thread and not process.zombie
+    ]
     return found or [Engine(0)]
 
 
-def engine_from(host, pid, arguments):
-    """The ``Engine`` of one command line."""
-    options = parse_arguments(arguments)
-    engine = Engine(pid)
+def engine_from(host, process):
+    """The ``Engine`` of one dockerd."""
+    options = parse_arguments(process.arguments())
+    engine = Engine(process.pid, uid=process.uids[1])
     try:
         config = read_json(host, (options.get("config-file") or [DEFAULT_CONFIG])[-1])
     except Absent:
@@ -181,12 +182,3 @@ def declared_limits(settings):
         "pids_max": pids if pids > 0 else None,
         "cpu_cores": cores,
     }
-
-
-def parse_json_map(text):
-    """A JSON object as a dict, or ``{}``."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

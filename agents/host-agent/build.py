@@ -1,0 +1,57 @@
+"""Build ``underpin-agent.pyz``: one file, the same bytes for the same sources.
+
+python agents/host-agent/build.py [--output dist/underpin-agent.pyz]
+"""
+
+import argparse
+import hashlib
+import io
+import pathlib
+import sys
+import zipfile
+
+SOURCE = pathlib.Path(__file__).resolve().parent / "underpin_agent"
+SHEBANG = b"#!/usr/bin/env python3\n"
+FIXED_DATE = (2026, 1, 1, 0, 0, 0)
+STARTER = "import sys\nfrom underpin_agent.__main__ import main\nsys.exit(main())\n"
+MAX_BYTES = 204_800
+
+
+def archive_bytes(source=SOURCE):
+    """The bytes of the archive of all modules below ``source``."""
+    files = {"__main__.py": STARTER.encode()}
+    for path in source.rglob("*.py"):
+        files[str(pathlib.PurePosixPath("underpin_agent", path.relative_to(source)))] = (
+            path.read_bytes()
+        )
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, FIXED_DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            entry.create_system = 3
+            archive.writestr(entry, files[name])
+    return SHEBANG + raw.getvalue()
+
+
+def main(arguments=None):
+    """Write the archive and print its digest; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Build the host agent as one file.")
+    default = pathlib.Path("dist/underpin-agent.pyz")
+    parser.add_argument("--output", type=pathlib.Path, default=default)
+    output = parser.parse_args(arguments).output
+    raw = archive_bytes()
+    if len(raw) > MAX_BYTES:
+        sys.stderr.write("the archive has %d bytes, more than %d\n" % (len(raw), MAX_BYTES))
+        return 1
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_bytes(raw)
+    output.chmod(0o755)
+    digest = hashlib.sha256(raw).hexdigest()
+    sys.stdout.write("%s  %s  %d bytes\n" % (digest, output, len(raw)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""The index: digests of all sections and containers, and which bodies travel with it."""
+
+import gzip
+import json
+from dataclasses import dataclass, field
+
+from .canonical import canonical, digest
+
+INLINE_BELOW_BYTES = 2_048
+MAX_INDEX_BYTES, MAX_INDEX_WIRE_BYTES = 262_144, 65_536
+MAX_BLOBS_BYTES, MAX_BLOBS_WIRE_BYTES = 4_194_304, 524_288
+
+
+@dataclass(frozen=True)
+class Index:
+    """Digests of one collection. ``bodies`` maps digest to canonical text; ``unique`` are the
+    digests of bodies that no other host will have."""
+
+    sections: dict
+    containers: list
+    root: str
+    bodies: dict = field(repr=False)
+    unique: frozenset = frozenset()
+
+
+def build_index(collection):
+    """The ``Index`` of a collection as ``collect`` returns it."""
+    bodies, unique, sections = {}, set(), {}
+
+    def keep(body):
+        raw = canonical(body)
+        name = digest(raw)
+        bodies[name] = raw.decode()
+        return name
+
+    for name, body in collection["sections"].items():
+        if "error" in body:
+            sections[name] = {"err": body["error"], "need": body.get("needs", "")}
+        else:
+            sections[name] = keep(body)
+            unique.add(sections[name])
+    containers = []
+    for row in collection["containers"]:
+        identity, posture = keep(row["identity"]), keep(row["posture"])
+        unique.add(identity)
+        containers.append([row["key"], identity, posture])
+    return Index(sections, containers, root_of(sections, containers), bodies, frozenset(unique))
+
+
+def root_of(sections, containers):
+    """SHA-256 over the sections and containers of an index; what the heartbeat carries."""
+    pairs = {key: [identity, posture] for key, identity, posture in containers}
+    return digest(canonical({"sections": sections, "containers": pairs}))
+
+
+def index_body(index, *, generation, previous, known=frozenset()):
+    """The bytes of one /index request. Bodies in ``known`` were stored by the server before."""
+    request = {
+        "v": 1,
+        "gen": generation,
+        "prev": previous,
+        "root": index.root,
+        "sections": index.sections,
+        "containers": index.containers,
+        "inline": _inline(index, known),
+    }
+    raw = canonical(request)
+    if len(raw) > MAX_INDEX_BYTES or len(gzip.compress(raw, 6)) > MAX_INDEX_WIRE_BYTES:
+        raw = canonical({**request, "inline": {}})  # then the server asks for what it lacks
+    return raw
+
+
+def _inline(index, known):
+    return {
+        name: index.bodies[name]
+        for name in sorted(index.unique - known)
+        if len(index.bodies[name].encode()) < INLINE_BELOW_BYTES
+    }
+
+
+def blob_requests(index, wanted):
+    """``(digests, bytes)`` of each /blobs request for the digests in ``wanted`` that exist."""
+    batch, size = {}, 0
+    for name in wanted:
+        text = index.bodies.get(name)
+        if text is None or name in batch:
+            continue
+        cost = len(json.dumps(text)) + 70
+        if batch and size + cost > MAX_BLOBS_BYTES:
+            yield from _fitting(batch)
+            batch, size = {}, 0
+        batch[name] = text
+        size += cost
+    if batch:
+        yield from _fitting(batch)
+
+
+def _fitting(batch):
+    """The batch as one request, or halves of it until each fits on the wire."""
+    raw = canonical({"v": 1, "blobs": batch})
+    if len(batch) == 1 or len(gzip.compress(raw, 6)) <= MAX_BLOBS_WIRE_BYTES:
+        yield list(batch), raw
+        return
+    names = list(batch)
+    middle = len(names) // 2
+    for half in (names[:middle], names[middle:]):
+        yield from _fitting({name: batch[name] for name in half})
