@@ -21,9 +21,8 @@ def read(host, gathering, store, running):
         raise Absent(store + "/image", "ENOENT")
     for root, folder in folders:
         names = references(read_json(host, folder + "/repositories.json"))
-        used = _used(host, root, running)
-        for identity in sorted(used | set(names)):
-            rows.append(_row(host, gathering, folder, identity, names.get(identity, [])))
+        wanted = sorted(_used(host, root, running) | set(names))
+        rows += [_row(host, gathering, folder, one, names.get(one, [])) for one in wanted]
     return [row for row in rows if row]
 
 

@@ -4,7 +4,7 @@ import ipaddress
 
 from ..reading import Absent, ReadFailed
 from . import nftables
-from .gathering import text_or
+from .gathering import Unknown, text_or
 
 _PREROUTING, _INPUT, _FORWARD = 0, 1, 2
 _RAW = -300  # NF_IP_PRI_RAW, include/uapi/linux/netfilter_ipv4.h
@@ -72,6 +72,10 @@ class Filter:
         drops = self.policy(_INPUT) == "DROP"
         return all(_input_filtered(rules, name, drops) for name in bridges)
 
+    def limits_input(self):
+        """True when a rule for incoming packets counts or limits them."""
+        return any(rule.limits for rule in self.at(_INPUT))
+
     def drops_between(self, bridge):
         """True when packets from the bridge back to itself are dropped."""
         for rule in self.at(_FORWARD):
@@ -97,15 +101,22 @@ def _input_filtered(rules, name, drops):
     return drops
 
 
+def read(host):
+    """The ``Filter`` of the own network namespace. Raises ReadFailed and Unknown."""
+    if text_or(host, "/proc/self/net/ip_tables_names"):
+        raise Unknown(reason="legacy iptables tables are loaded and not read")
+    return Filter(*nftables.read()) if _has_nftables(host) else Filter([], [])
+
+
 def gather(gathering, host):
     """Store firewall.*; return the ``Filter``, None when it could not be read whole."""
     try:
-        if text_or(host, "/proc/self/net/ip_tables_names"):
-            gathering.missing("firewall", "legacy iptables tables are loaded and not read")
-            return None
-        found = Filter(*nftables.read()) if _has_nftables(host) else Filter([], [])
+        found = read(host)
     except ReadFailed as failure:
         gathering.failed("firewall", failure, needs="CAP_NET_ADMIN")
+        return None
+    except Unknown as unknown:
+        gathering.missing("firewall", unknown.reason)
         return None
     names = [name for name in host.names("/sys/class/net") if _is_bridge(host, name)]
     gathering.store("firewall.backend", "nftables" if found.chains else "none")

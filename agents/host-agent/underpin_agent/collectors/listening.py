@@ -84,6 +84,13 @@ def _held(host, pid):
     return found
 
 
+def listeners_of(context, command):
+    """Addresses on which programs of that name listen for TCP. Raises ReadFailed."""
+    tcp = [(one, inode) for protocol, one, inode in _listening(context.host) if protocol == "tcp"]
+    owners = _owners(context, {inode for _, inode in tcp})
+    return sorted({one.address for one, inode in tcp if owners.get(inode) == command})
+
+
 def _store_rows(gathering, found, owners):
     rows = {}
     for protocol, one, inode in found:

@@ -43,6 +43,7 @@ class Rule:
     out_name: str = ""
     destination: object = None  # ipaddress network
     others: int = 0
+    limits: bool = False  # counts or limits packets or connections
     _registers: dict = field(default_factory=dict)
 
 
@@ -151,10 +152,14 @@ def _ignored(_rule, _found, _name):
     """Counters and comments neither match nor decide."""
 
 
-def _other(rule, _found, _name):
+def _other(rule, found, name):
     rule.others += 1
+    # "match" wraps an xtables match, whose name is its first attribute.
+    word = _text(found.get(1, b"")) if name == "match" else name
+    rule.limits = rule.limits or word in _LIMITING
 
 
+_LIMITING = {"limit", "connlimit", "dynset", "recent", "hashlimit"}
 _READERS = {
     "meta": _meta,
     "payload": _payload,
