@@ -127,11 +127,11 @@ def _engine_private(point):
     )
 
 
-def mount_role(mount, *, path, kind, empty, shared, own_id):
+def mount_role(mount, *, path, kind, empty, own_id):
     """The role of one mount of a container.
 
     ``path`` is its host path, ``kind`` the node at its point (dir, file, socket, device, null),
-    ``empty`` whether it is an empty folder, ``shared`` the host's devices.
+    ``empty`` whether it is an empty folder. A tmpfs that no host mount shows is private.
     """
     if mount.point == "/":
         return "rootfs"
@@ -145,9 +145,7 @@ def mount_role(mount, *, path, kind, empty, shared, own_id):
         return "runtime"
     if VOLUME.search(path):
         return "volume"
-    if mount.filesystem in ("tmpfs", "ramfs") and (mount.device not in shared or not path):
-        return "tmpfs"
-    return "host"
+    return "tmpfs" if mount.filesystem in ("tmpfs", "ramfs") and not path else "host"
 
 
 def _is_mask(mount, *, kind, empty):

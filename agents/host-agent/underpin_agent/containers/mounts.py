@@ -40,7 +40,6 @@ def _row(material, mount):
         path=path,
         kind=kind,
         empty=kind == "dir" and _is_empty_mask(material, mount),
-        shared=view.devices,
         own_id=material.found.id if len(material.found.id) == 64 else "",
     )
     shared = mount.device in view.devices and role not in ("rootfs", "runtime")
@@ -115,8 +114,9 @@ def _split_sources(material):
             copy["host_path"] = derive.without_ids(row["host_path"])
         shared.append(copy)
     material.identity.facts["mount_sources"] = sources
-    shared.sort(key=lambda row: (row["point"], row["root"], row["filesystem"]))
-    material.put("mounts", shared)
+    distinct = {repr(sorted(row.items())): row for row in shared}
+    ordered = sorted(distinct, key=lambda text: (distinct[text]["point"], text))
+    material.put("mounts", [distinct[text] for text in ordered])
 
 
 def _root_filesystem(material):
