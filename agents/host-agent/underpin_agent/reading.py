@@ -6,6 +6,7 @@ Three named failures keep "not there", "not allowed" and "broken" apart, because
 *unknown* for the last two and may answer *pass* or *fail* for the first.
 """
 
+import contextlib
 import errno
 import os
 import stat
@@ -49,7 +50,7 @@ def printable(raw):
 
 
 class Host:
-    """The machine below ``root``. All methods take absolute host paths and raise only ReadFailed."""
+    """The machine below ``root``. Methods take absolute host paths and raise only ReadFailed."""
 
     def __init__(self, root="/"):
         self.root = os.path.abspath(root)
@@ -96,24 +97,22 @@ class Host:
     def link(self, path):
         """The text of a symbolic link, not followed (``pid:[4026531836]``)."""
         folder, name = os.path.split(path)
-        fd = self._open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            return os.readlink(name, dir_fd=fd)
+            with self._at(folder) as fd:
+                return os.readlink(name, dir_fd=fd)
         except OSError as error:
             raise named_failure(path, error) from None
-        finally:
-            os.close(fd)
 
     def stat(self, path):
         """``os.stat_result`` of the path itself (``lstat(2)``)."""
         folder, name = os.path.split(path.rstrip("/") or "/")
-        fd = self._open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            return os.stat(name or ".", dir_fd=fd, follow_symlinks=False)
+            with self._at(folder) as fd:
+                if self.blocked_mounts:
+                    return self._stat_unblocked(name, fd, path)
+                return os.stat(name or ".", dir_fd=fd, follow_symlinks=False)
         except OSError as error:
             raise named_failure(path, error) from None
-        finally:
-            os.close(fd)
 
     def exists(self, path):
         """True when the path is there; Denied and other failures are raised, not hidden."""
@@ -131,6 +130,33 @@ class Host:
         """The same door for the root of process ``pid``: hostile, so links are always contained."""
         return ContainedHost("%s/proc/%d/root" % (self.root.rstrip("/"), pid))
 
+    def _stat_unblocked(self, name, folder_fd, path):
+        """stat through a descriptor, so that a blocked mount at ``name`` itself is seen first."""
+        flags = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(name or ".", flags, dir_fd=folder_fd)
+        try:
+            self._refuse_blocked(fd, path)
+            return os.fstat(fd)
+        finally:
+            os.close(fd)
+
+    @contextlib.contextmanager
+    def _at(self, folder):
+        """A descriptor of ``folder``, good for *at() calls only; closed at the end."""
+        if self.is_local_root:
+            fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack = [fd]
+        else:
+            # The root itself may be a magic link (/proc/<pid>/root): follow that one only.
+            stack = [os.open(self.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
+        try:
+            if not self.is_local_root:
+                self._walk(stack, folder)
+            yield stack[-1]
+        finally:
+            for fd in stack:
+                os.close(fd)
+
     def _open(self, path, flags):
         if self.is_local_root:
             try:
@@ -142,19 +168,10 @@ class Host:
     def _open_contained(self, path, flags):
         """Walk step by step with dir_fd: an absolute link would else resolve in our own root."""
         try:
-            # The root itself may be a magic link (/proc/<pid>/root): follow that one only.
-            base = os.open(self.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            with self._at(path) as fd:
+                return _reopen(fd, path, flags)
         except OSError as error:
             raise named_failure(path, error) from None
-        stack = [base]
-        try:
-            self._walk(stack, path)
-            return _reopen(stack[-1], path, flags)
-        except OSError as error:
-            raise named_failure(path, error) from None
-        finally:
-            for fd in stack:
-                os.close(fd)
 
     def _walk(self, stack, path):
         """Push a descriptor of each step of ``path`` on ``stack``, its links followed inside."""
