@@ -61,14 +61,15 @@ class Delivery:
         for _round in range(MAX_ROUNDS):
             reply = self._post_index(index)
             if reply.status == 409 and isinstance(reply.body.get("gen"), int):
-                self.generation, self._numbered = reply.body["gen"], ""
-                self.accepted = ""
+                self.generation, self._numbered, self.accepted = reply.body["gen"], "", ""
                 continue
             if reply.status != 200:
                 return _failed(reply, "index")
             needed = reply.body.get("need") or []
+            if self._ignored(reply):
+                continue
             if not needed:
-                self._accept(index, reply)
+                self._accept(index)
                 return Outcome(Standing.FINE, "index")
             stored = self._send_blobs(index, [name for name in needed if isinstance(name, str)])
             if stored is not None:
@@ -79,6 +80,8 @@ class Delivery:
         if self._numbered != index.root:
             self.generation += 1
             self._numbered = index.root
+            # Before the request: a number that the server may have seen is never given twice.
+            self._save()
         body = index_body(
             index, generation=self.generation, previous=self.accepted, known=self._known
         )
@@ -96,13 +99,21 @@ class Delivery:
                 return Outcome(Standing.BROKEN, "blobs", detail=detail)
         return None
 
-    def _accept(self, index, reply):
-        given = reply.body.get("gen")
-        if isinstance(given, int) and given > self.generation:
-            self.generation = given
-        self.accepted, self._numbered = index.root, index.root
+    def _ignored(self, reply):
+        """True when the server holds a higher number already; the next one goes above it."""
+        held = reply.body.get("gen")
+        if not isinstance(held, int) or held <= self.generation:
+            return False
+        self.generation, self._numbered = held, ""
+        return True
+
+    def _accept(self, index):
+        self.accepted = index.root
         self._known = frozenset(index.bodies)
-        self.state.write(STATE_FILE, {"gen": self.generation, "root": index.root})
+        self._save()
+
+    def _save(self):
+        self.state.write(STATE_FILE, {"gen": self.generation, "root": self.accepted})
 
 
 def _failed(reply, path):

@@ -90,7 +90,8 @@ def enrol(client, state, host, *, server, token, name, labels=None):
         "agent": __version__,
     }
     reply = client.post("/enrol", json.dumps(body).encode())
-    if reply.status == 201:
+    # 202: kept as well; an approver lets it in, and the same key holds then.
+    if reply.status == 201 or (reply.status == 202 and "tag" in reply.body):
         return _keep(state, pending, reply.body, combined(found))
     _refuse(state, reply)
     return None

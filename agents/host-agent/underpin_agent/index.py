@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from .canonical import canonical, digest
 
+MAX_REASON = 255
 INLINE_BELOW_BYTES = 2_048
 MAX_INDEX_BYTES, MAX_INDEX_WIRE_BYTES = 262_144, 65_536
 MAX_BLOBS_BYTES, MAX_BLOBS_WIRE_BYTES = 4_194_304, 524_288
@@ -35,7 +36,8 @@ def build_index(collection):
 
     for name, body in collection["sections"].items():
         if "error" in body:
-            sections[name] = {"err": body["error"], "need": body.get("needs", "")}
+            error, needs = str(body["error"]), str(body.get("needs", ""))
+            sections[name] = {"err": error[:MAX_REASON], "need": needs[:MAX_REASON]}
         else:
             sections[name] = keep(body)
             unique.add(sections[name])

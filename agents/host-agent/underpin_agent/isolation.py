@@ -1,5 +1,6 @@
 """Collecting in a forked child with hard limits, so that the parent stays small and alive."""
 
+import contextlib
 import json
 import os
 import resource
@@ -153,18 +154,19 @@ def _child(reader, writer, work):
 
 
 def _limit():
-    os.nice(NICE)
+    """Own limits. A sandbox around the agent may refuse to change them: its own hold then."""
+    with contextlib.suppress(OSError):
+        os.nice(NICE)
     for kind, value in (
         (resource.RLIMIT_AS, ADDRESS_BYTES),
         (resource.RLIMIT_CPU, CPU_SECONDS),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(kind, (value, value))
-    try:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(kind, (value, value))
+    with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    except OSError:
-        return  # a container's filter may refuse it; nice is enough then
 
 
 def _read(reader):

@@ -65,6 +65,7 @@ class Loop:
         self.delivery = None
         self.held_until = 0.0
         self.enrolled_at = None
+        self.must_enrol = False  # the server forgot the key; it is replaced when the new one holds
 
     def once(self):
         """Enrol if needed, collect, deliver. Returns an exit code."""
@@ -113,6 +114,9 @@ class Loop:
             return self.others.next_seconds(later.retry_after)
         except enrolment.Refused as refusal:
             say("enrolment refused: %s" % refusal)
+            if self.must_enrol:
+                self.must_enrol = False
+                return REENROL_SECONDS * self.pick(1.0, 1.5)
             raise Stop(EXIT_REFUSED) from None
         return self._after(outcome)
 
@@ -150,8 +154,7 @@ class Loop:
             say("the server does not know this agent")
             return self.others.next_seconds()
         say("the server does not know this agent; enrolling again")
-        enrolment.forget(self.state)
-        self.delivery = None
+        self.delivery, self.must_enrol = None, True
         return self.others.next_seconds()
 
     def _configure(self, config):
@@ -172,8 +175,9 @@ class Loop:
             return
         identity = enrolment.load_identity(self.state, self.settings.server)
         identity = self._unless_copied(identity)
-        if identity is None:
+        if identity is None or self.must_enrol:
             identity = self._enrol()
+            self.must_enrol = False
         boot = boot_id(self.host)
         self.delivery = Delivery(self.client, self.state, identity, boot, self.counter)
         config = self.state.read("config.json")
