@@ -191,7 +191,7 @@ def _name(node: Name, around: Surroundings) -> object:
 def _select(node: Select, around: Surroundings) -> object:
     base = evaluate(node.base, around)
     if isinstance(base, Unknown):
-        return base
+        return _below(base, node, around)
     if not isinstance(base, dict):
         return Unknown(path_of(node.base, around), Cause.TYPE, "not an object")
     if node.field not in base:
@@ -201,15 +201,21 @@ def _select(node: Select, around: Surroundings) -> object:
 
 def _index(node: Index, around: Surroundings) -> object:
     base, key = evaluate(node.base, around), evaluate(node.key, around)
-    for value in (base, key):
-        if isinstance(value, Unknown):
-            return value
+    if isinstance(key, Unknown):
+        return key
+    if isinstance(base, Unknown):
+        return _below(base, node, around)
     if isinstance(base, dict) and isinstance(key, str):
         return base[key] if key in base else Unknown(path_of(node, around), Cause.MISSING)
     if isinstance(base, list) and type(key) is int:
         inside = 0 <= key < len(base)
         return base[key] if inside else Unknown(path_of(node, around), Cause.MISSING)
     return Unknown(path_of(node.base, around), Cause.TYPE, "not a map or list")
+
+
+def _below(base: Unknown, node: Node, around: Surroundings) -> Unknown:
+    """Name the fact that was wanted, not the first of its parents that is missing."""
+    return Unknown(path_of(node, around), base.cause) if base.cause is Cause.MISSING else base
 
 
 def _has(node: Has, around: Surroundings) -> object:
