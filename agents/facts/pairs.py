@@ -42,7 +42,8 @@ def build_pairs(
 ) -> list[dict[str, Any]]:
     """Return one row for every two containers; what cannot be computed is left out and noted."""
     if len(containers) > MAX_PAIRED:
-        unknowns.add("pairs", f"truncated: {MAX_PAIRED} of {len(containers)} containers compared")
+        wish = f"at most {MAX_PAIRED} containers on one host"
+        unknowns.add("pairs", "truncated", needs=wish)
     ordered = sorted(containers, key=lambda each: str(each["key"]))[:MAX_PAIRED]
     sides = [PairSide(container) for container in ordered]
     topology = read_topology(document)
@@ -55,11 +56,12 @@ def build_pairs(
 def _row(a: PairSide, b: PairSide, topology: Topology, unknowns: Unknowns) -> dict[str, Any]:
     cpu: dict[str, Any] = {}
     row: dict[str, Any] = {"a": a.key, "b": b.key, "cpu": cpu}
+    note_missing = partial(unknowns.add_missing_in_pair, pair=f"{a.key}+{b.key}")
     for name, compare in FIELDS.items():
-        note = partial(unknowns.add_missing, f"pairs[].{name}")
+        note = partial(note_missing, f"pairs[].{name}")
         put(row, name, partial(compare, a, b), note=note)
     for name, share in CPU_FIELDS.items():
-        note = partial(unknowns.add_missing, f"pairs[].cpu.{name}")
+        note = partial(note_missing, f"pairs[].cpu.{name}")
         put(cpu, name, partial(share, a, b, topology), note=note)
     # Missing labels are one entry for the host, not one for each pair.
     put(row, "same_sensitivity", lambda: a.sensitivity == b.sensitivity, note=lambda _: None)

@@ -13,21 +13,25 @@ MAX_TEXT = 500
 class Unknowns:
     """Collects entries and answers why a path is missing.
 
-    An entry with a scope (`container`, `runtime`, `image`) speaks of that target only.
+    Paths are given for any item of a list (`containers[].walls`). With a scope, the entry
+    speaks of one item only: its path then names the key (`containers[0f3a…].walls`) and the
+    entry carries it as `container`, `runtime`, `image` or `pair` too.
     """
 
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
-        self._by_scope: dict[Scope | None, list[dict[str, Any]]] = {}
-        self._said: set[tuple[str, str, Scope | None]] = set()
+        self._by_scope: dict[Scope | None, list[tuple[str, dict[str, Any]]]] = {}
+        self._said: dict[str, str] = {}
 
     def add(self, path: str, reason: str, *, scope: Scope | None = None, **more: str) -> None:
         """Add one entry; `more` may hold `errno` and `needs`."""
         entry: dict[str, Any] = {"path": path, "reason": reason, **more}
         if scope is not None:
-            entry[scope[0]] = scope[1]
+            kind, key = scope
+            entry["path"] = path.replace(f"{kind}s[]", f"{kind}s[{key}]", 1)
+            entry[kind] = key
         self.entries.append(entry)
-        self._by_scope.setdefault(scope, []).append(entry)
+        self._by_scope.setdefault(scope, []).append((path, entry))
 
     def add_wire(self, rows: object, *, scope: Scope | None = None) -> None:
         """Add the entries of a body as they came from the host; malformed rows are dropped."""
@@ -46,17 +50,22 @@ class Unknowns:
         self.add(path, reason, scope=scope, errno=str(body["error"])[:MAX_TEXT], needs=needs)
 
     def add_missing(self, path: str, missing: MissingFact, *, scope: Scope | None = None) -> None:
-        """Add a computed value that lacks one input, with the reason why the input is missing.
+        """Add a computed value that lacks one input, with the reason why the input is missing."""
+        self.add(path, self._cause(missing, scope), scope=scope)
 
-        The same is said once, however many values of the path lack it.
-        """
-        if missing.container:
-            scope = ("container", missing.container)
-        if (path, missing.path, scope) in self._said:
-            return
-        self._said.add((path, missing.path, scope))
-        cause = self.reason_for(missing.path, scope=scope) or "not collected"
-        self.add(path, f"needs {missing.path}: {cause}"[:MAX_TEXT], scope=scope)
+    def add_missing_in_pair(self, path: str, missing: MissingFact, *, pair: str) -> None:
+        """Add a value that one pair lacks. What all pairs lack for one reason is said once."""
+        scope = ("container", missing.container) if missing.container else None
+        cause = self._cause(missing, scope)
+        if path not in self._said:
+            self._said[path] = cause
+            self.add(path, cause)
+        elif self._said[path] != cause:
+            self.add(path, cause, scope=("pair", pair))
+
+    def _cause(self, missing: MissingFact, scope: Scope | None) -> str:
+        known = self.reason_for(missing.path, scope=scope) or "not collected"
+        return f"needs {missing.path}: {known}"[:MAX_TEXT]
 
     def reason_for(self, path: str, *, scope: Scope | None = None) -> str:
         """Return the reason of the closest entry that covers `path`, else an empty string.
@@ -64,15 +73,19 @@ class Unknowns:
         What is said of the target itself comes before what is said of all of its kind.
         """
         for group in (scope, None) if scope else (None,):
-            rows = [row for row in self._by_scope.get(group, ()) if covers(row["path"], path)]
+            rows = [row for row in self._by_scope.get(group, ()) if covers(row[0], path)]
             if rows:
-                return str(max(rows, key=lambda row: len(row["path"]))["reason"])
+                return str(max(rows, key=lambda row: len(row[0]))[1]["reason"])
         return ""
 
     def of(self, kind: str) -> dict[str, list[dict[str, Any]]]:
         """Return the entries about single targets of one kind, by target."""
         groups = self._by_scope.items()
-        return {scope[1]: rows for scope, rows in groups if scope and scope[0] == kind}
+        return {
+            scope[1]: [entry for _, entry in rows]
+            for scope, rows in groups
+            if scope and scope[0] == kind
+        }
 
 
 def covers(known: str, path: str) -> bool:

@@ -31,7 +31,7 @@ def test_a_built_document_has_only_fields_of_the_schema(name: str) -> None:
         assignments=assignments_of(sample),
     )
     del document["unknowns_by_container"]
-    scoping = ("container", "runtime", "image")
+    scoping = ("container", "pair", "runtime", "image")
     document["unknowns"] = [
         {key: value for key, value in entry.items() if key not in scoping}
         for entry in document["unknowns"]

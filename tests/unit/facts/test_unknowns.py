@@ -65,7 +65,7 @@ def test_a_wall_that_was_not_observed_makes_the_count_unknown() -> None:
     by_key = {each["key"]: each for each in document["containers"]}
     assert "walls" not in by_key[first.key]
     assert by_key["b1b2c3d4e5f6"]["walls"] == 7
-    (entry,) = entries(document, "containers[].walls")
+    (entry,) = entries(document, f"containers[{first.key}].walls")
     assert entry["container"] == first.key
     assert "status not readable" in entry["reason"]
     assert entry in document["unknowns_by_container"][first.key]
@@ -79,15 +79,28 @@ def test_a_pair_says_which_side_was_not_readable() -> None:
     (row,) = document["pairs"]
     assert "common_uids" not in row
     (entry,) = entries(document, "pairs[].common_uids")
-    assert entry["container"] == first.key
     assert "process ended" in entry["reason"]
+
+
+def test_pairs_that_lack_a_fact_for_other_reasons_say_so() -> None:
+    first, second, *rest = parts_of(load("as-found"))
+    torn = [
+        without_posture(first, "ids.host_uids", "process ended"),
+        without_posture(second, "ids.host_uids", "not allowed"),
+    ]
+    document = built(load("as-found"), containers=[*torn, *rest])
+    general = entries(document, "pairs[].common_uids")
+    assert [each["reason"].rpartition(": ")[2] for each in general] == ["process ended"]
+    other = entries(document, f"pairs[{second.key}+333333333333].common_uids")
+    assert [each["reason"].rpartition(": ")[2] for each in other] == ["not allowed"]
 
 
 def test_missing_labels_are_one_unknown_for_all_pairs() -> None:
     document = built(load("as-found"), assignments={})
     assert all("same_sensitivity" not in row for row in document["pairs"])
     assert len(entries(document, "pairs[].same_sensitivity")) == 1
-    assert len(entries(document, "containers[].assignment.owner")) == 5
+    owners = [each for each in document["unknowns"] if each["path"].endswith("assignment.owner")]
+    assert len({each["container"] for each in owners}) == 5
 
 
 def test_a_label_outside_the_list_counts_as_missing() -> None:
