@@ -13,6 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import pikepdf
+import typst
+
+from assessments.reports.fonts import font_folders
+from assessments.reports.view import view_of
+
 if TYPE_CHECKING:
     from typst import PDFStandard
 
@@ -41,8 +47,6 @@ def rendered(canonical: bytes) -> bytes:
     """The PDF for the canonical bytes of a dataset."""
     dataset = json.loads(canonical)
     _say(stage="read", percent=5)
-    from assessments.reports.view import view_of
-
     view = view_of(dataset, digest=hashlib.sha256(canonical).hexdigest())
     _say(stage="prepared", percent=15)
     document = typeset(view, canonical, generated_at=dataset["control"]["generated_at"])
@@ -54,10 +58,6 @@ def rendered(canonical: bytes) -> bytes:
 
 def typeset(view: dict[str, Any], canonical: bytes, *, generated_at: str) -> bytes:
     """The PDF as the typesetter makes it, not yet packed. The current folder must be empty."""
-    import typst
-
-    from assessments.reports.fonts import font_folders
-
     fonts = typst.Fonts(
         include_system_fonts=False, include_embedded_fonts=False, font_paths=font_folders()
     )
@@ -77,8 +77,6 @@ def typeset(view: dict[str, Any], canonical: bytes, *, generated_at: str) -> byt
 
 def _packed(document: bytes) -> bytes:
     """The same document with its objects in compressed streams: about a quarter of the size."""
-    import pikepdf
-
     packed = io.BytesIO()
     with pikepdf.open(io.BytesIO(document)) as pdf:
         pdf.save(

@@ -81,7 +81,7 @@ def render_pdf(
 def _started(
     arguments: list[str], empty_folder: str, given: IO[bytes], made: IO[bytes]
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603  fixed program, own arguments, no shell
+    return subprocess.Popen(
         [sys.executable, "-P", "-s", "-m", "assessments.reports.child", *arguments],
         stdin=given,
         stdout=made,
