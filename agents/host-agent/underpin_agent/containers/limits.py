@@ -18,6 +18,7 @@ DEFAULT_PARENTS = {
 
 def gather(material):
     """Rows ``cgroup``, ``limits``, ``rlimits``, ``cpus``, ``memory_nodes``."""
+    material.put("limits.limited_by", {})
     _group_rows(material)
     _memory(material)
     _swap(material)

@@ -69,18 +69,18 @@ def _interface(link, bridges, *, on_host):
 def _attachments(material, links, bridges):
     networks, found = material.claim.networks, []
     by_address = {link["address"]: link for link in links}
-    for name, address in sorted((networks or {}).items()):
+    for name, (address, network_id) in sorted((networks or {}).items()):
         link = by_address.pop(address.lower(), None)
         bridge = _bridge_of(link, bridges, on_host=False) if link else ""
-        found.append(_attachment(bridge, name))
+        found.append(_attachment(bridge, name, material.view.internal_networks().get(network_id)))
     if networks is None:
         veths = [_bridge_of(link, bridges, on_host=False) for link in links]
-        found = [_attachment(bridge, None) for bridge in sorted({one for one in veths if one})]
+        found = [_attachment(one, None, None) for one in sorted({one for one in veths if one})]
     material.put("network.attachments", found)
-    if not found:
-        return
     claim = material.claim
-    if networks is None:
+    if all("internal" in row for row in found):
+        return
+    if networks is None and found:
         name = "network.attachments[].network"
         material.missing(name, claim.reason, claim.errno, claim.needs)
     material.missing(
@@ -88,10 +88,12 @@ def _attachments(material, links, bridges):
     )
 
 
-def _attachment(bridge, name):
+def _attachment(bridge, name, internal):
     row = {"bridge": bridge, "default_bridge": bridge in DEFAULT_BRIDGES or name == "bridge"}
     if name is not None:
         row["network"] = name
+    if internal is not None:
+        row["internal"] = internal
     return row
 
 

@@ -4,6 +4,7 @@ import os
 import re
 
 from .. import derive, mountinfo, namespaces
+from ..collectors.engine_api import get_json
 from ..enrichment import docker
 from ..reading import ReadFailed
 from .control_groups import GroupTree
@@ -35,7 +36,17 @@ class HostView:
         self.session_keyrings = self._session_keyrings()
         self.init_limits = _or(lambda: parse_limits(self.host.read("/proc/1/limits")), {})
         self.sockets = listening_runtime_sockets(self.host, outside)
+        self._internal = None
         self.own_user_initial = self._own_user_initial()
+
+    def internal_networks(self):
+        """``{network id: internal}`` of docker's networks; asked only when a container has one."""
+        if self._internal is None:
+            self._internal = {}
+            for path in self.sockets or []:
+                if path.endswith("docker.sock"):
+                    self._internal.update(_asked_networks(self.host, path))
+        return self._internal
 
     def _outside(self):
         """Processes of no container: one inside may call itself dockerd and lie about its files."""
@@ -88,6 +99,15 @@ class HostView:
         own = namespaces.links(self.host, "self").get("user")
         known = self.context.discovery.host_inodes.get("user")
         return own is None or known is None or own == known
+
+
+def _asked_networks(host, socket_path):
+    try:
+        rows = get_json(host, socket_path, "/networks")
+    except ReadFailed:
+        return {}
+    rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return {str(row.get("Id")): bool(row.get("Internal")) for row in rows}
 
 
 def _or(read, default):

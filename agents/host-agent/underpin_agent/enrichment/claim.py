@@ -19,7 +19,7 @@ class Claim:
     labels: object = None
     privileged: object = None
     ports: object = None
-    networks: object = None  # {name: mac address}
+    networks: object = None  # {name: (mac address, network id)}
     restart: object = None  # (policy, max_retries)
     health: object = None
     log: object = None  # (driver, options)

@@ -160,12 +160,12 @@ def published_ports(ports):
 
 
 def attached(networks):
-    """``{network: mac address}`` of networks the container is really connected to."""
+    """``{network: (mac address, network id)}`` of networks the container is really in."""
     found = {}
     for name, row in networks.items():
         if name in ("host", "none") or not isinstance(row, dict) or not row.get("EndpointID"):
             continue
-        found[str(name)] = str(row.get("MacAddress") or "")
+        found[str(name)] = (str(row.get("MacAddress") or ""), str(row.get("NetworkID") or ""))
     return found
 
 
