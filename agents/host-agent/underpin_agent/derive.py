@@ -26,10 +26,10 @@ FILESYSTEM_ROLES = {
     **dict.fromkeys(REMOTE, "remote"),
 }
 SENSITIVE = (
-    ("/etc/kubernetes", "kubernetes"),
-    ("/var/lib/kubelet", "kubelet"),
     *((store, "storage") for store in ("/var/lib/docker", "/var/lib/containers")),
     *((store, "storage") for store in ("/var/lib/containerd", "/var/lib/rancher")),
+    ("/etc/kubernetes", "kubernetes"),
+    ("/var/lib/kubelet", "kubelet"),
     ("/etc", "etc"),
     *((home, "home") for home in ("/home", "/root")),
     *((path, "system") for path in ("/usr", "/bin", "/sbin", "/boot", "/opt")),
