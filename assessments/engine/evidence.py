@@ -27,14 +27,12 @@ from assessments.engine.expression.nodes import (
 from assessments.engine.expression.paths import POLICY
 from assessments.engine.expression.printer import canonical
 from assessments.engine.expression.reference import (
-    Located,
-    Surroundings,
-    Unknown,
     condition,
     evaluate,
     items_of,
     path_of,
 )
+from assessments.engine.expression.unknown import Located, Surroundings, Unknown
 
 MAX_ITEMS = 10
 MAX_CHARACTERS = 500
@@ -67,7 +65,7 @@ def shown(value: object) -> str:
     return text if len(text) <= MAX_CHARACTERS else f"{text[: MAX_CHARACTERS - 1]}…"
 
 
-def _explain(node: Node, around: Surroundings, wanted: bool) -> Iterator[Evidence]:  # noqa: FBT001
+def _explain(node: Node, around: Surroundings, wanted: bool) -> Iterator[Evidence]:
     match node:
         case Not():
             yield from _explain(node.operand, around, not wanted)
@@ -81,7 +79,7 @@ def _explain(node: Node, around: Surroundings, wanted: bool) -> Iterator[Evidenc
             yield from _leaf(node, around, wanted)
 
 
-def _logic(node: Logic, around: Surroundings, wanted: bool) -> Iterator[Evidence]:  # noqa: FBT001
+def _logic(node: Logic, around: Surroundings, wanted: bool) -> Iterator[Evidence]:
     answers = [(operand, condition(operand, around)) for operand in node.operands]
     decides = node.operator is LogicOperator.OR
     values = [answer for _, answer in answers]
@@ -97,7 +95,7 @@ def _logic(node: Logic, around: Surroundings, wanted: bool) -> Iterator[Evidence
 def _conditional(
     node: Conditional,
     around: Surroundings,
-    wanted: bool,  # noqa: FBT001
+    wanted: bool,
 ) -> Iterator[Evidence]:
     answer = condition(node.condition, around)
     yield from _explain(node.condition, around, answer is not True)
@@ -105,7 +103,7 @@ def _conditional(
         yield from _explain(node.chosen if answer else node.otherwise, around, wanted)
 
 
-def _macro(node: Macro, around: Surroundings, wanted: bool) -> Iterator[Evidence]:  # noqa: FBT001
+def _macro(node: Macro, around: Surroundings, wanted: bool) -> Iterator[Evidence]:
     found = items_of(node.items, around)
     answer = condition(node, around)
     decides = {MacroName.EXISTS: True, MacroName.ALL: False}.get(node.macro)
@@ -127,7 +125,7 @@ def _item(
     node: Macro,
     item: Located,
     inside: Surroundings,
-    wanted: bool,  # noqa: FBT001
+    wanted: bool,
 ) -> Iterator[Evidence]:
     text = shown(item.value)
     is_short = isinstance(item.value, dict) and len(text) < MAX_CHARACTERS
@@ -140,7 +138,7 @@ def _item(
 def _unknown_or_list(
     node: Macro,
     around: Surroundings,
-    wanted: bool,  # noqa: FBT001
+    wanted: bool,
 ) -> Iterator[Evidence]:
     answer = condition(node, around)
     if isinstance(answer, Unknown):
@@ -163,7 +161,7 @@ def _source(node: Node) -> Node:
     return node
 
 
-def _leaf(node: Node, around: Surroundings, wanted: bool) -> Iterator[Evidence]:  # noqa: FBT001
+def _leaf(node: Node, around: Surroundings, wanted: bool) -> Iterator[Evidence]:
     answer = condition(node, around)
     if isinstance(answer, Unknown):
         yield Evidence(answer.path, NOT_KNOWN, _words(node, wanted))
@@ -185,7 +183,7 @@ def _leaf(node: Node, around: Surroundings, wanted: bool) -> Iterator[Evidence]:
             yield from _side(node, around, "true" if wanted else "false")
 
 
-def _compare(node: Compare, around: Surroundings, wanted: bool) -> Iterator[Evidence]:  # noqa: FBT001
+def _compare(node: Compare, around: Surroundings, wanted: bool) -> Iterator[Evidence]:
     operator = node.operator if wanted else _OPPOSITE[node.operator]
     left = f"{_WORDS[operator]} {_operand(node.right, around)}"
     yield from _side(node.left, around, left)
@@ -196,7 +194,7 @@ def _compare(node: Compare, around: Surroundings, wanted: bool) -> Iterator[Evid
 def _membership(
     node: Membership,
     around: Surroundings,
-    wanted: bool,  # noqa: FBT001
+    wanted: bool,
 ) -> Iterator[Evidence]:
     inside = "one of" if wanted else "none of"
     yield from _side(node.item, around, f"{inside} {_operand(node.collection, around)}")
@@ -231,7 +229,7 @@ def _operand(node: Node, around: Surroundings) -> str:
     return f"{text} ({path})" if path else text
 
 
-def _words(node: Node, wanted: bool) -> str:  # noqa: FBT001
+def _words(node: Node, wanted: bool) -> str:
     if wanted:
         return canonical(node)
     return canonical(node.operand if isinstance(node, Not) else Not(node.column, node))

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from assessments.engine.check import Check, Status, TargetKind
-from assessments.engine.expression.compiler import FAILURES, Emitter
+from assessments.engine.expression.compiler import FAILURES
 from assessments.engine.expression.condition import Condition
+from assessments.engine.expression.emitter import Emitter
 from assessments.engine.expression.errors import ExpressionError
-from assessments.engine.expression.reference import Surroundings, Unknown, condition
+from assessments.engine.expression.reference import condition
 from assessments.engine.expression.typetree import TypeTree
+from assessments.engine.expression.unknown import Surroundings, Unknown
 
 Column = Callable[..., None]
 """Judges a list of targets: `column(targets, put, *values of the roots)`."""
@@ -23,7 +25,7 @@ class Rule(StrEnum):
     NOT_APPLICABLE = "not_applicable"
     UNKNOWN_WHEN = "unknown_when"
     PASSES = "pass"
-    PASS_ONLY_IF = "pass_only_if"
+    PASS_ONLY_IF = "pass_only_if"  # noqa: S105  (a part of a check, not a password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,8 @@ def _column(check: Check, conditions: Mapping[Rule, Condition], roots: Iterable[
     module = ast.parse(_LOOP)
     function = module.body[0]
     if not isinstance(function, ast.FunctionDef):
-        raise TypeError("the loop is one function")
+        message = "the loop is one function"
+        raise TypeError(message)
     function.args.args.extend(ast.arg(name) for name in parameters.values())
     _Fill(body, failures).visit(function)
     code = compile(ast.fix_missing_locations(module), "<check>", "exec")
@@ -155,7 +158,7 @@ class _Fill(ast.NodeTransformer):
     def __init__(self, body: ast.expr, errors: ast.expr) -> None:
         self._code = {"BODY": body, "ERRORS": errors}
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802  (name given by ast)
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         return self._code.get(node.id, node)
 
 

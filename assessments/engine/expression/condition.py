@@ -9,9 +9,10 @@ from assessments.engine.expression.nodes import Macro, Name, Node, children
 from assessments.engine.expression.parser import parse
 from assessments.engine.expression.paths import fact_paths, parameters
 from assessments.engine.expression.printer import canonical
-from assessments.engine.expression.reference import Unknown, condition, surroundings
+from assessments.engine.expression.reference import condition
 from assessments.engine.expression.typecheck import Types, check_condition
 from assessments.engine.expression.typetree import Type
+from assessments.engine.expression.unknown import Unknown, surroundings
 
 
 @dataclass(frozen=True, slots=True)

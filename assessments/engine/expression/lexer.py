@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from assessments.engine.expression.errors import ExpressionError
+from assessments.engine.expression.errors import refuse
 from assessments.engine.expression.limits import MAX_CHARACTERS
 
 
@@ -45,13 +45,13 @@ _ESCAPES = {"\\": "\\", '"': '"', "n": "\n", "r": "\r", "t": "\t"}
 def tokens(text: str) -> tuple[Token, ...]:
     """Return the tokens of `text`, the last of kind END. Raises ExpressionError."""
     if len(text) > MAX_CHARACTERS:
-        raise ExpressionError(f"more than {MAX_CHARACTERS:,} characters")
+        refuse(f"more than {MAX_CHARACTERS:,} characters")
     found: list[Token] = []
     position = _skip_space(text, 0)
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
-            raise ExpressionError(f"cannot read {text[position]!r}", column=position + 1)
+            refuse(f"cannot read {text[position]!r}", column=position + 1)
         found.append(_token(match))
         position = _skip_space(text, match.end())
     return (*found, Token(TokenKind.END, "", len(text) + 1))
@@ -74,7 +74,7 @@ def _token(match: re.Match[str]) -> Token:
 def _unescape(body: str, *, column: int) -> str:
     def value(match: re.Match[str]) -> str:
         if match[1] not in _ESCAPES:
-            raise ExpressionError(f"unknown escape \\{match[1]}", column=column)
+            refuse(f"unknown escape \\{match[1]}", column=column)
         return _ESCAPES[match[1]]
 
     return _ESCAPE.sub(value, body)

@@ -1,7 +1,9 @@
 """The tree of an expression. Every node knows the column it came from, counted from 1."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 
 
 class LogicOperator(StrEnum):
@@ -198,27 +200,29 @@ class Macro(Node):
 
 def children(node: Node) -> tuple[Node, ...]:
     """Return the nodes directly below `node`, in reading order."""
-    match node:
-        case ListLiteral():
-            return node.items
-        case Logic():
-            return node.operands
-        case Select() | Has():
-            return (node.base,)
-        case Index():
-            return (node.base, node.key)
-        case Not() | Negate():
-            return (node.operand,)
-        case Compare() | Arithmetic():
-            return (node.left, node.right)
-        case Membership():
-            return (node.item, node.collection)
-        case Conditional():
-            return (node.condition, node.chosen, node.otherwise)
-        case Call():
-            return (node.argument,)
-        case Method():
-            return (node.base, node.argument)
-        case Macro():
-            return (node.items, node.body)
-    return ()
+    return _CHILDREN[type(node)](node)
+
+
+def holds_macro(node: Node) -> bool:
+    """Say whether `node` is a macro or has one below it."""
+    return isinstance(node, Macro) or any(holds_macro(child) for child in children(node))
+
+
+_CHILDREN: dict[type[Node], Callable[..., tuple[Node, ...]]] = {
+    Literal: lambda node: (),
+    ListLiteral: attrgetter("items"),
+    Name: lambda node: (),
+    Select: lambda node: (node.base,),
+    Index: attrgetter("base", "key"),
+    Has: lambda node: (node.base,),
+    Not: lambda node: (node.operand,),
+    Negate: lambda node: (node.operand,),
+    Logic: attrgetter("operands"),
+    Compare: attrgetter("left", "right"),
+    Membership: attrgetter("item", "collection"),
+    Arithmetic: attrgetter("left", "right"),
+    Conditional: attrgetter("condition", "chosen", "otherwise"),
+    Call: lambda node: (node.argument,),
+    Method: attrgetter("base", "argument"),
+    Macro: attrgetter("items", "body"),
+}

@@ -8,7 +8,7 @@ result outside 64 bits raises OverflowError. Python would call True a number, fi
 import math
 import re
 from collections.abc import Callable
-from typing import cast
+from typing import NoReturn, cast
 
 from assessments.engine.expression.limits import MAX_INTEGER, MIN_INTEGER, NESTED_LIST_ITEMS
 from assessments.engine.expression.nodes import (
@@ -26,10 +26,14 @@ class TooLargeError(TypeError):
     """A list is longer than a nested macro may go over."""
 
 
+def _wrong_type(message: str) -> NoReturn:
+    raise TypeError(message)
+
+
 def guarded(value: object, kind: type) -> object:
     """Return `value` if it is exactly of type `kind`. Raises TypeError."""
     if type(value) is not kind:
-        raise TypeError(f"expected {kind.__name__}, found {type(value).__name__}")
+        _wrong_type(f"expected {kind.__name__}, found {type(value).__name__}")
     return value
 
 
@@ -37,13 +41,13 @@ def boolean(value: object) -> bool:
     """Return `value` if it is true or false. Raises TypeError."""
     if value is True or value is False:
         return value
-    raise TypeError(f"expected a boolean, found {type(value).__name__}")
+    _wrong_type(f"expected a boolean, found {type(value).__name__}")
 
 
 def number(value: object) -> int | float:
     """Return `value` if it is a number; true and false are not. Raises TypeError."""
     if type(value) not in _NUMBERS:
-        raise TypeError(f"expected a number, found {type(value).__name__}")
+        _wrong_type(f"expected a number, found {type(value).__name__}")
     return cast("int | float", value)
 
 
@@ -56,7 +60,8 @@ def outer_items(value: object) -> list[object]:
     """Return a list that a macro with another one inside goes over. Raises TooLargeError."""
     found = items(value)
     if len(found) > NESTED_LIST_ITEMS:
-        raise TooLargeError(f"more than {NESTED_LIST_ITEMS} items")
+        message = f"more than {NESTED_LIST_ITEMS} items"
+        raise TooLargeError(message)
     return found
 
 
@@ -105,7 +110,8 @@ COMPARE: dict[CompareOperator, Callable[[object, object], bool]] = {
 
 def _bounded(value: float) -> int | float:
     if type(value) is int and not MIN_INTEGER <= value <= MAX_INTEGER:
-        raise OverflowError("integer outside 64 bits")
+        message = "integer outside 64 bits"
+        raise OverflowError(message)
     return value
 
 
@@ -116,7 +122,7 @@ def negate(value: object) -> int | float:
 
 def _same(left: object, right: object) -> None:
     if type(left) is not type(right):
-        raise TypeError("an integer and a decimal do not mix")
+        _wrong_type("an integer and a decimal do not mix")
 
 
 def add(left: object, right: object) -> int | float | str:
@@ -172,16 +178,17 @@ ARITHMETIC: dict[ArithmeticOperator, Callable[[object, object], int | float | st
 def size(value: object) -> int:
     """Return the number of items, entries or characters. Raises TypeError."""
     if not isinstance(value, list | dict | str):
-        raise TypeError(f"{type(value).__name__} has no size")
+        _wrong_type(f"{type(value).__name__} has no size")
     return len(value)
 
 
 def to_integer(value: object) -> int:
     """Return the integer a string holds. Raises TypeError, ValueError ("<absent>"), Overflow."""
     if not isinstance(value, str):
-        raise TypeError("int() takes a string")
+        _wrong_type("int() takes a string")
     if not _INTEGER.fullmatch(value):
-        raise ValueError(f"{value[:40]!r} is not an integer")
+        message = f"{value[:40]!r} is not an integer"
+        raise ValueError(message)
     return int(_bounded(int(value)))
 
 
@@ -196,7 +203,7 @@ def to_string(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | str):
         return str(value)
-    raise TypeError(f"string() does not take {type(value).__name__}")
+    _wrong_type(f"string() does not take {type(value).__name__}")
 
 
 FUNCTIONS: dict[FunctionName, Callable[[object], object]] = {

@@ -2,7 +2,7 @@
 
 from typing import NoReturn, TypeVar
 
-from assessments.engine.expression.errors import ExpressionError
+from assessments.engine.expression.errors import refuse
 from assessments.engine.expression.lexer import Token, TokenKind, tokens
 from assessments.engine.expression.limits import (
     MAX_CHAIN,
@@ -43,8 +43,9 @@ _FUNCTIONS = frozenset(FunctionName)
 _COMPARE = frozenset(CompareOperator)
 # Words that full CEL keeps for itself; another engine would refuse them as names.
 _RESERVED = frozenset(
-    "as break const continue else false for function has if import in let loop namespace null"
-    " package return true var void while".split()
+    {"as", "break", "const", "continue", "else", "false", "for", "function", "has", "if", "import"}
+    | {"in", "let", "loop", "namespace", "null", "package", "return", "true", "var", "void"}
+    | {"while"}
 )
 
 NodeType = TypeVar("NodeType", bound=Node)
@@ -76,7 +77,7 @@ class _Parser:
         return self._tokens[self._position]
 
     def _refuse(self, message: str) -> NoReturn:
-        raise ExpressionError(message, column=self._here.column)
+        refuse(message, column=self._here.column)
 
     def _next(self) -> Token:
         token = self._here
@@ -100,7 +101,7 @@ class _Parser:
     def _count(self, node: NodeType) -> NodeType:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            raise ExpressionError(f"more than {MAX_NODES} terms", column=node.column)
+            refuse(f"more than {MAX_NODES} terms", column=node.column)
         return node
 
     def _expression(self) -> Node:
@@ -201,13 +202,13 @@ class _Parser:
     def _member(self, base: Node) -> Node:
         token = self._next()
         if token.kind is not TokenKind.NAME:
-            raise ExpressionError("a field name belongs here", column=token.column)
+            refuse("a field name belongs here", column=token.column)
         if not self._take("("):
             return self._count(Select(token.column, base, token.text))
         if token.text in _MACROS:
             return self._macro(base, token)
         if token.text not in _METHODS:
-            raise ExpressionError(f"unknown method {token.text!r}", column=token.column)
+            refuse(f"unknown method {token.text!r}", column=token.column)
         argument = self._expression()
         self._need(")")
         return self._count(Method(token.column, MethodName(token.text), base, argument))
@@ -215,12 +216,12 @@ class _Parser:
     def _macro(self, items: Node, token: Token) -> Node:
         variable = self._next()
         if variable.kind is not TokenKind.NAME or variable.text in _RESERVED:
-            raise ExpressionError("a variable belongs here", column=variable.column)
+            refuse("a variable belongs here", column=variable.column)
         self._need(",")
         self._macros += 1
         if self._macros > MAX_MACRO_NESTING:
             message = f"more than {MAX_MACRO_NESTING} macros inside each other"
-            raise ExpressionError(message, column=token.column)
+            refuse(message, column=token.column)
         body = self._expression()
         self._macros -= 1
         self._need(")")
@@ -243,7 +244,7 @@ class _Parser:
             return node
         if token.text == "[":
             return self._list(token)
-        raise ExpressionError(f"unexpected {token.text or 'end'!r}", column=token.column)
+        refuse(f"unexpected {token.text or 'end'!r}", column=token.column)
 
     def _named(self, token: Token) -> Node:
         if token.text in ("true", "false"):
@@ -251,19 +252,19 @@ class _Parser:
         if self._at("("):
             return self._call(token)
         if token.text in _RESERVED:
-            raise ExpressionError(f"{token.text!r} cannot be used here", column=token.column)
+            refuse(f"{token.text!r} cannot be used here", column=token.column)
         return self._count(Name(token.column, token.text))
 
     def _call(self, token: Token) -> Node:
         if token.text != "has" and token.text not in _FUNCTIONS:
-            raise ExpressionError(f"unknown function {token.text!r}", column=token.column)
+            refuse(f"unknown function {token.text!r}", column=token.column)
         self._need("(")
         argument = self._expression()
         self._need(")")
         if token.text != "has":
             return self._count(Call(token.column, FunctionName(token.text), argument))
         if not isinstance(argument, Select):
-            raise ExpressionError("has() takes one field, like has(a.b)", column=token.column)
+            refuse("has() takes one field, like has(a.b)", column=token.column)
         return self._count(Has(token.column, argument.base, argument.field))
 
     def _list(self, token: Token) -> Node:
@@ -277,7 +278,7 @@ class _Parser:
 
 
 def _integer(token: Token) -> int:
-    value = int(token.text) if len(token.text) < 20 else MAX_INTEGER + 1  # noqa: PLR2004
+    value = int(token.text) if len(token.text) < 20 else MAX_INTEGER + 1
     if value > MAX_INTEGER:
-        raise ExpressionError("an integer has at most 64 bits", column=token.column)
+        refuse("an integer has at most 64 bits", column=token.column)
     return value

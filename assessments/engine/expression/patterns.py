@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn, Self
 
-from assessments.engine.expression.errors import ExpressionError
+from assessments.engine.expression.errors import refuse
 from assessments.engine.expression.limits import (
     MATCH_CHARACTERS,
     MATCH_STEPS,
@@ -39,18 +39,18 @@ class Pattern:
     def compile(cls, text: str, *, column: int = 0) -> Self:
         """Translate `text`. Raises ExpressionError for anything outside the language."""
         if len(text) > PATTERN_CHARACTERS:
-            raise ExpressionError(
-                f"a pattern has at most {PATTERN_CHARACTERS} characters", column=column
-            )
+            refuse(f"a pattern has at most {PATTERN_CHARACTERS} characters", column=column)
         reader = _Reader(text, column)
         return cls(re.compile(reader.whole()), reader.max_characters())
 
     def matches(self, text: object) -> bool:
         """Say whether the pattern occurs in `text`. Raises TypeError, TooLongError."""
         if not isinstance(text, str):
-            raise TypeError("matches() takes a string")
+            message = "matches() takes a string"
+            raise TypeError(message)
         if len(text) > self.max_characters:
-            raise TooLongError(f"text longer than {self.max_characters} characters")
+            message = f"text longer than {self.max_characters} characters"
+            raise TooLongError(message)
         return self.expression.search(text) is not None
 
 
@@ -82,7 +82,7 @@ class _Reader:
         return translated
 
     def _refuse(self, message: str) -> NoReturn:
-        raise ExpressionError(f"pattern: {message}", column=self._column)
+        refuse(f"pattern: {message}", column=self._column)
 
     def _here(self) -> str:
         return self._text[self._position : self._position + 1]

@@ -1,5 +1,7 @@
 """Prints a tree in the one canonical form: the form that is stored, shown and hashed."""
 
+from collections.abc import Callable
+
 from assessments.engine.expression.nodes import (
     Arithmetic,
     ArithmeticOperator,
@@ -42,48 +44,42 @@ def quoted(text: str) -> str:
 
 
 def _print(node: Node) -> str:
-    match node:
-        case Literal():
-            return _literal(node.value)
-        case ListLiteral():
-            return f"[{', '.join(_print(item) for item in node.items)}]"
-        case Name():
-            return node.name
-        case Select():
-            return f"{_at(_PRIMARY, node.base)}.{node.field}"
-        case Index():
-            return f"{_at(_PRIMARY, node.base)}[{_print(node.key)}]"
-        case Has():
-            return f"has({_at(_PRIMARY, node.base)}.{node.field})"
-        case Call():
-            return f"{node.function}({_print(node.argument)})"
-        case Method():
-            return f"{_at(_PRIMARY, node.base)}.{node.method}({_print(node.argument)})"
-        case Macro():
-            items = _at(_PRIMARY, node.items)
-            return f"{items}.{node.macro}({node.variable}, {_print(node.body)})"
-    return _operator(node)
+    return _PRINT[type(node)](node)
 
 
-def _operator(node: Node) -> str:
-    match node:
-        case Not():
-            return f"!{_sign_operand(node.operand)}"
-        case Negate():
-            return f"-{_sign_operand(node.operand)}"
-        case Logic():
-            return _logic(node)
-        case Compare():
-            return f"{_at(_SUM, node.left)} {node.operator} {_at(_SUM, node.right)}"
-        case Membership():
-            return f"{_at(_SUM, node.item)} in {_at(_SUM, node.collection)}"
-        case Arithmetic():
-            own = _level(node)
-            return f"{_at(own, node.left)} {node.operator} {_at(own + 1, node.right)}"
-        case Conditional():
-            parts = (_at(_OR, node.condition), _at(_OR, node.chosen), _print(node.otherwise))
-            return "{} ? {} : {}".format(*parts)
-    raise TypeError(f"no such node: {type(node).__name__}")
+def _list(node: ListLiteral) -> str:
+    return f"[{', '.join(_print(item) for item in node.items)}]"
+
+
+def _index(node: Index) -> str:
+    return f"{_at(_PRIMARY, node.base)}[{_print(node.key)}]"
+
+
+def _method(node: Method) -> str:
+    return f"{_at(_PRIMARY, node.base)}.{node.method}({_print(node.argument)})"
+
+
+def _macro(node: Macro) -> str:
+    items = _at(_PRIMARY, node.items)
+    return f"{items}.{node.macro}({node.variable}, {_print(node.body)})"
+
+
+def _compare(node: Compare) -> str:
+    return f"{_at(_SUM, node.left)} {node.operator} {_at(_SUM, node.right)}"
+
+
+def _membership(node: Membership) -> str:
+    return f"{_at(_SUM, node.item)} in {_at(_SUM, node.collection)}"
+
+
+def _arithmetic(node: Arithmetic) -> str:
+    own = _level(node)
+    return f"{_at(own, node.left)} {node.operator} {_at(own + 1, node.right)}"
+
+
+def _conditional(node: Conditional) -> str:
+    chosen = f"{_at(_OR, node.condition)} ? {_at(_OR, node.chosen)}"
+    return f"{chosen} : {_print(node.otherwise)}"
 
 
 def _logic(node: Logic) -> str:
@@ -131,3 +127,23 @@ def _decimal(value: float) -> str:
     # repr() would give 1e-07, which is not part of the language.
     text = f"{value:.20f}".rstrip("0") if "e" in repr(value) else repr(value)
     return f"{text}0" if text.endswith(".") else text
+
+
+_PRINT: dict[type[Node], Callable[..., str]] = {
+    Literal: lambda node: _literal(node.value),
+    ListLiteral: _list,
+    Name: lambda node: str(node.name),
+    Select: lambda node: f"{_at(_PRIMARY, node.base)}.{node.field}",
+    Index: _index,
+    Has: lambda node: f"has({_at(_PRIMARY, node.base)}.{node.field})",
+    Not: lambda node: f"!{_sign_operand(node.operand)}",
+    Negate: lambda node: f"-{_sign_operand(node.operand)}",
+    Logic: _logic,
+    Compare: _compare,
+    Membership: _membership,
+    Arithmetic: _arithmetic,
+    Conditional: _conditional,
+    Call: lambda node: f"{node.function}({_print(node.argument)})",
+    Method: _method,
+    Macro: _macro,
+}

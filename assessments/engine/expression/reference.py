@@ -4,12 +4,10 @@ It is slow, visits both sides where the language says so, and keeps the path of 
 that an unknown answer can say which fact was missing. The fast path must agree with it.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable
 
 from assessments.engine.expression import operations
-from assessments.engine.expression.limits import NESTED_LIST_ITEMS, REFERENCE_STEPS
+from assessments.engine.expression.limits import NESTED_LIST_ITEMS
 from assessments.engine.expression.nodes import (
     Arithmetic,
     Call,
@@ -32,63 +30,11 @@ from assessments.engine.expression.nodes import (
     Not,
     Select,
     children,
+    holds_macro,
 )
 from assessments.engine.expression.patterns import Pattern, TooLongError
 from assessments.engine.expression.printer import canonical, quoted
-
-
-class Cause(StrEnum):
-    """Why an answer is unknown. All but the first three are defects of a check or an agent."""
-
-    MISSING = "missing"
-    CONVERSION = "conversion"
-    TRUNCATED = "truncated"
-    TYPE = "type"
-    LIMIT = "limit"
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """The third answer: which path decided, and why its value cannot be used."""
-
-    path: str
-    cause: Cause
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A value of the document and its path, "" for a value that is not from the document."""
-
-    value: object
-    path: str
-
-
-def _nothing_cut(_path: str) -> bool:
-    return False
-
-
-@dataclass(slots=True)
-class Surroundings:
-    """What names mean during one evaluation, how many steps are left, and which lists are cut.
-
-    `is_cut` says for a path whether the agent sent only part of that list.
-    """
-
-    names: Mapping[str, Located]
-    is_cut: Callable[[str], bool] = _nothing_cut
-    steps: list[int] = field(default_factory=lambda: [REFERENCE_STEPS])
-
-    def with_variable(self, name: str, item: Located) -> "Surroundings":
-        """Return the same surroundings inside a macro."""
-        return Surroundings({**self.names, name: item}, self.is_cut, self.steps)
-
-
-def surroundings(
-    bindings: Mapping[str, object], *, is_cut: Callable[[str], bool] = _nothing_cut
-) -> Surroundings:
-    """Return surroundings in which every binding is its own path."""
-    return Surroundings({name: Located(value, name) for name, value in bindings.items()}, is_cut)
+from assessments.engine.expression.unknown import Cause, Located, Surroundings, Unknown
 
 
 def evaluate(node: Node, around: Surroundings) -> object:
@@ -302,7 +248,7 @@ def _answers(
     found = items_of(node.items, around)
     if isinstance(found, Unknown):
         return found
-    if len(found) > NESTED_LIST_ITEMS and _holds_macro(node.body):
+    if len(found) > NESTED_LIST_ITEMS and holds_macro(node.body):
         path = path_of(node.items, around)
         return Unknown(path, Cause.LIMIT, "too many items for nested macros")
     is_map = node.macro is MacroName.MAP
@@ -342,10 +288,6 @@ def _filtered(node: Macro, around: Surroundings) -> list[Located] | Unknown:
         return found
     answers, unknown = found
     return unknown or [item for item, value in answers if value is True]
-
-
-def _holds_macro(node: Node) -> bool:
-    return isinstance(node, Macro) or any(_holds_macro(child) for child in children(node))
 
 
 _EVALUATE: dict[type[Node], Callable[..., object]] = {

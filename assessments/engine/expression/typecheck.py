@@ -1,9 +1,9 @@
 """Finds the type of every node and refuses what the rules of the language forbid."""
 
-from collections.abc import Mapping
-from typing import NoReturn
+from collections.abc import Callable, Mapping
+from typing import ClassVar, NoReturn
 
-from assessments.engine.expression.errors import ExpressionError
+from assessments.engine.expression.errors import refuse
 from assessments.engine.expression.nodes import (
     Arithmetic,
     ArithmeticOperator,
@@ -53,7 +53,7 @@ def check_condition(node: Node, *, scope: Mapping[str, Type]) -> Types:
 
 
 def _refuse(node: Node, message: str) -> NoReturn:
-    raise ExpressionError(message, column=node.column)
+    refuse(message, column=node.column)
 
 
 class _Checker:
@@ -70,52 +70,31 @@ class _Checker:
         return found
 
     def type_of(self, node: Node, scope: Mapping[str, Type]) -> Type:
-        found = self._find(node, scope)
+        found = self._FIND[type(node)](self, node, scope)
         self.types[id(node)] = found
         return found
 
-    def _find(self, node: Node, scope: Mapping[str, Type]) -> Type:
-        match node:
-            case Literal():
-                return _literal(node)
-            case ListLiteral():
-                return self._list(node, scope)
-            case Name():
-                if node.name not in scope:
-                    _refuse(node, f"unknown name {node.name!r}")
-                return scope[node.name]
-            case Select():
-                return self._field(node, scope)
-            case Index():
-                return self._index(node, scope)
-            case Has():
-                return self._has(node, scope)
-            case Call():
-                return self._call(node, scope)
-            case Method():
-                return self._method(node, scope)
-            case Macro():
-                return self._macro(node, scope)
-        return self._operator(node, scope)
-
-    def _operator(self, node: Node, scope: Mapping[str, Type]) -> Type:
-        match node:
-            case Logic():
-                return self._logic(node, scope)
-            case Not():
-                self.need(node.operand, Kind.BOOL, scope)
+    def _literal(self, node: Literal, _scope: Mapping[str, Type]) -> Type:
+        match node.value:
+            case bool():
                 return BOOL
-            case Negate():
-                return self._number(node.operand, scope)
-            case Compare():
-                return self._compare(node, scope)
-            case Membership():
-                return self._membership(node, scope)
-            case Arithmetic():
-                return self._arithmetic(node, scope)
-            case Conditional():
-                return self._conditional(node, scope)
-        raise TypeError(f"no such node: {type(node).__name__}")
+            case int():
+                return INT
+            case float():
+                return DOUBLE
+        return Type(Kind.STRING, values=frozenset({node.value}), constant=True)
+
+    def _name(self, node: Name, scope: Mapping[str, Type]) -> Type:
+        if node.name not in scope:
+            _refuse(node, f"unknown name {node.name!r}")
+        return scope[node.name]
+
+    def _not(self, node: Not, scope: Mapping[str, Type]) -> Type:
+        self.need(node.operand, Kind.BOOL, scope)
+        return BOOL
+
+    def _negate(self, node: Negate, scope: Mapping[str, Type]) -> Type:
+        return self._number(node.operand, scope)
 
     def _list(self, node: ListLiteral, scope: Mapping[str, Type]) -> Type:
         found = [self.type_of(item, scope) for item in node.items]
@@ -259,6 +238,25 @@ class _Checker:
         self.need(node.body, Kind.BOOL, inner)
         return BOOL if node.macro in _PREDICATES else found
 
+    _FIND: ClassVar[dict[type[Node], Callable[..., Type]]] = {
+        Literal: _literal,
+        ListLiteral: _list,
+        Name: _name,
+        Select: _field,
+        Index: _index,
+        Has: _has,
+        Not: _not,
+        Negate: _negate,
+        Logic: _logic,
+        Compare: _compare,
+        Membership: _membership,
+        Arithmetic: _arithmetic,
+        Conditional: _conditional,
+        Call: _call,
+        Method: _method,
+        Macro: _macro,
+    }
+
 
 _FUNCTIONS = {
     FunctionName.SIZE: ((Kind.LIST, Kind.MAP, Kind.STRING), INT),
@@ -266,17 +264,6 @@ _FUNCTIONS = {
     FunctionName.DOUBLE: ((Kind.INT, Kind.NUMBER, Kind.DOUBLE), DOUBLE),
     FunctionName.STRING: ((Kind.INT, Kind.STRING, Kind.BOOL), STRING),
 }
-
-
-def _literal(node: Literal) -> Type:
-    match node.value:
-        case bool():
-            return BOOL
-        case int():
-            return INT
-        case float():
-            return DOUBLE
-    return Type(Kind.STRING, values=frozenset({node.value}), constant=True)
 
 
 def _same_values(node: Node, left: Type, right: Type) -> None:

@@ -83,12 +83,14 @@ def type_from_schema(schema: Mapping[str, object]) -> Type:
     if declared == "array":
         items = schema.get("items")
         if not isinstance(items, Mapping):
-            raise ValueError("a list in the facts schema needs the type of its items")
+            message = "a list in the facts schema needs the type of its items"
+            raise ValueError(message)
         return Type(Kind.LIST, item=type_from_schema(items))
     if declared is None and isinstance(schema.get("const"), str):
         return STRING
     if not isinstance(declared, str) or declared not in _SCALARS:
-        raise ValueError(f"the facts schema has no type {declared!r}")
+        message = f"the facts schema has no type {declared!r}"
+        raise ValueError(message)
     values = schema.get("enum")
     if isinstance(values, Sequence):
         return replace(_SCALARS[declared], values=frozenset(str(value) for value in values))
@@ -124,4 +126,5 @@ def type_of_parameter(value: object) -> Type:
             return Type(Kind.LIST, item=type_of_parameter(first))
         case []:
             return Type(Kind.LIST, item=STRING)
-    raise ValueError(f"a site parameter cannot be {type(value).__name__}")
+    message = f"a site parameter cannot be {type(value).__name__}"
+    raise ValueError(message)
