@@ -24,6 +24,8 @@ def sections_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     for name in SECTIONS:
         facts = {"items": document[name]} if name in LIST_SECTIONS else document[name]
         bodies[name] = {"facts": facts, "unknowns": []}
+    # In a sample the reasons are one list; agents send each with its section.
+    bodies["agent"]["unknowns"] = document["unknowns"]
     # Older kernels have no such row in the samples; it is needed for the share of processes.
     bodies["kernel"]["facts"]["sysctl"].setdefault("kernel.threads-max", "4194304")
     return bodies
