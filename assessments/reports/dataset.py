@@ -4,12 +4,11 @@ The canonical bytes are what the digest covers and what is attached to the PDF, 
 can check the printed page against the data it was made from.
 """
 
-import dataclasses
 import hashlib
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 SCHEMA: Final = "underpin/report/1"
 
@@ -222,22 +221,16 @@ class ReportDataset:
     limits: tuple[str, ...]
 
     def canonical_bytes(self) -> bytes:
-        """The dataset as canonical JSON: sorted keys, no spaces, UTF-8."""
-        text = json.dumps(_plain(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return text.encode()
+        """The dataset as canonical JSON: sorted keys, no spaces, UTF-8.
+
+        Lone surrogates, which UTF-8 cannot carry, become U+FFFD: names read from disk may hold
+        them.
+        """
+        text = json.dumps(
+            self, default=vars, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
+        return _SURROGATES.sub("\ufffd", text).encode()
 
     def digest(self) -> str:
         """SHA-256 of the canonical bytes, in hex."""
         return hashlib.sha256(self.canonical_bytes()).hexdigest()
-
-
-# JSON-plain values have no narrower type in Python; they leave this module only as bytes.
-# Lone surrogates, which UTF-8 cannot carry, become U+FFFD: names read from disk may hold them.
-def _plain(value: object) -> Any:
-    if isinstance(value, str):
-        return _SURROGATES.sub("\ufffd", value)
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if dataclasses.is_dataclass(value):
-        return {key: _plain(item) for key, item in vars(value).items()}
-    return value
