@@ -199,7 +199,14 @@ def _membership(
     inside = "one of" if wanted else "none of"
     yield from _side(node.item, around, f"{inside} {_operand(node.collection, around)}")
     holds = "contains" if wanted else "does not contain"
-    yield from _side(node.collection, around, f"{holds} {_operand(node.item, around)}")
+    expected = f"{holds} {_operand(node.item, around)}"
+    item, collection = evaluate(node.item, around), evaluate(node.collection, around)
+    path = path_of(node.collection, around)
+    if isinstance(collection, list) and item in collection and path:
+        # A long list is cut when it is shown: name the place instead.
+        yield Evidence(f"{path}[{collection.index(item)}]", shown(item), expected)
+        return
+    yield from _side(node.collection, around, expected)
 
 
 def _side(node: Node, around: Surroundings, expected: str) -> Iterator[Evidence]:

@@ -244,7 +244,7 @@ class _Parser:
             return node
         if token.text == "[":
             return self._list(token)
-        refuse(f"unexpected {token.text or 'end'!r}", column=token.column)
+        return refuse(f"unexpected {token.text or 'end'!r}", column=token.column)
 
     def _named(self, token: Token) -> Node:
         if token.text in ("true", "false"):

@@ -189,7 +189,7 @@ class _Checker:
             _refuse(node.collection, f"nothing is in a {found.kind}")
         if item.kind is Kind.NUMBER or item.kind not in _SCALAR or item.kind is not member.kind:
             _refuse(node, f"{item.kind} cannot be in a list of {member.kind}")
-        _same_values(node.item, item, member)
+        _same_values(node.item if item.constant else node.collection, item, member)
         return BOOL
 
     def _arithmetic(self, node: Arithmetic, scope: Mapping[str, Type]) -> Type:
