@@ -13,6 +13,7 @@ import pytest
 from django.db import connections
 from playwright.sync_api import Browser
 
+from agents.live.store import live_store
 from tests.support import chromium, docker, network, postgres, redis
 from tests.support.session import Database, Session, prepare
 
@@ -110,14 +111,17 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(autouse=True)
 def services_of_markers(request: pytest.FixtureRequest) -> None:
-    """A marker brings its service; Redis is empty at the start of each Django test."""
+    """A marker brings its service; each Django test begins with nothing noted in the live store."""
     for marker, fixture in (("postgres", "postgres_server"), ("redis", "redis_server")):
         if request.node.get_closest_marker(marker):
             request.getfixturevalue(fixture)
     if request.node.get_closest_marker("docker"):
         request.getfixturevalue("docker_engine")
-    if request.node.get_closest_marker("django_db") and SESSION.database is Database.POSTGRESQL:
-        request.getfixturevalue("redis_server")
+    if request.node.get_closest_marker("django_db"):
+        if SESSION.database is Database.POSTGRESQL:
+            request.getfixturevalue("redis_server")
+        else:
+            live_store.cache_clear()
 
 
 @pytest.fixture(autouse=True, scope="session")
