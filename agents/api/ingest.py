@@ -18,6 +18,8 @@ from workbench.core.door.limits import Limits
 from workbench.core.errors import DomainError
 
 Shape = TypeVar("Shape")
+# Evidence of identity, strongest first; each arrives as an HMAC only.
+EVIDENCE = ("cloud_instance", "product_uuid", "machine_id")
 
 
 class MethodNotAllowed(DomainError):
@@ -35,7 +37,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
         nonce=body.nonce,
         secret_hash=body.secret_hash,
         name=body.name or "unnamed host",
-        fingerprint=body.fp.get("machine_id", "")[:64],
+        fingerprint=next((body.fp[name] for name in EVIDENCE if body.fp.get(name)), "")[:64],
         labels=body.labels,
         agent_version=body.agent,
     )

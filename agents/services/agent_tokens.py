@@ -61,6 +61,18 @@ def read(header: str) -> AgentToken:
     return AgentToken(host_id, secret_hash)
 
 
-def unknown_token() -> Unauthenticated:
-    """The one answer to every token that does not hold."""
-    return Unauthenticated("this agent token is not known")
+class UnknownKey(Unauthenticated):
+    """We did not issue this token, or its key was replaced: the agent may enrol again."""
+
+    code = "unknown"
+
+
+class RevokedKey(Unauthenticated):
+    """An administrator took the key back: the agent stops sending data."""
+
+    code = "revoked"
+
+
+def unknown_token() -> UnknownKey:
+    """The one answer to every token that we did not issue."""
+    return UnknownKey("this agent token is not known")

@@ -5,10 +5,16 @@ from datetime import datetime
 from agents.live.base import Beat, Known, Verdict
 from agents.live.store import live_store
 from agents.models import Agent, HostLive
-from agents.services.agent_tokens import AgentToken, unknown_token
+from agents.services.agent_tokens import AgentToken, RevokedKey, unknown_token
 from workbench.core.errors import Conflict, Gone
 
 ROOT_PREFIX = 32
+
+
+class Cloned(Conflict):
+    """Two machines report under one identity; facts of neither are taken."""
+
+    code = "clone"
 
 
 def heartbeat_take(beat: Beat, *, now: datetime) -> bool:
@@ -33,7 +39,7 @@ def heartbeat_take(beat: Beat, *, now: datetime) -> bool:
     if verdict is Verdict.REFUSED:
         raise unknown_token()
     if verdict is Verdict.CLONE:
-        raise Conflict("two machines report under this identity; enrol one of them again")
+        raise Cloned("two machines report under this identity; enrol one of them again")
     if verdict is Verdict.GONE:
         raise Gone("this host was retired")
     return verdict is Verdict.INDEX_WANTED
@@ -47,8 +53,10 @@ def authenticate(token: AgentToken) -> Agent:
         Gone: when its host was retired.
     """
     agent = Agent.objects.select_related("host").filter(host_id=token.host_id).first()
-    if agent is None or agent.revoked_at is not None or agent.secret_hash != token.secret_hash:
+    if agent is None or agent.secret_hash != token.secret_hash:
         raise unknown_token()
+    if agent.revoked_at is not None:
+        raise RevokedKey("this agent's key was revoked")
     if agent.host.state == "retired":
         raise Gone("this host was retired")
     return agent

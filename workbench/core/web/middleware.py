@@ -94,8 +94,8 @@ class IngestShortcutMiddleware:
 
 
 def error_response(error: DomainError) -> HttpResponse:
-    """The JSON answer to ``error``, with Retry-After where it has one."""
-    response = JsonResponse(error.as_body(), status=error.status)
+    """The JSON answer to ``error``; ``e`` is the word that agents look at (ingest v1)."""
+    response = JsonResponse({"e": error.code, **error.as_body()}, status=error.status)
     wait = getattr(error, "retry_after_seconds", None)
     if wait is not None:
         response["Retry-After"] = str(wait)
