@@ -1,0 +1,56 @@
+"""What the page for adding hosts shows: tokens, and hosts as they arrive."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Count, Q
+
+from agents.models import EnrolmentToken, Host
+from agents.selectors.population import hosts_present
+from workbench.core.models import Workspace
+
+ARRIVALS_SHOWN: Final = 10
+ARRIVALS_WITHIN: Final = timedelta(hours=24)
+TOKENS_SHOWN: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """One enrolment token and whether it still lets hosts in."""
+
+    token: EnrolmentToken
+    state: str
+
+    @property
+    def is_usable(self) -> bool:
+        """True while a host can join with it."""
+        return self.state == "usable"
+
+
+def tokens_of(workspace: Workspace, *, now: datetime) -> tuple[TokenRow, ...]:
+    """The newest tokens first, at most 50. One query."""
+    rows = EnrolmentToken.objects.of(workspace).select_related("created_by")
+    newest = rows.order_by("-created_at", "pk")[:TOKENS_SHOWN]
+    return tuple(TokenRow(token, _state(token, now=now)) for token in newest)
+
+
+def token_of(workspace: Workspace, pk: object) -> EnrolmentToken | None:
+    """One token of the workspace, or None."""
+    return EnrolmentToken.objects.of(workspace).filter(pk=pk).first()
+
+
+def arrivals(workspace: Workspace, *, now: datetime) -> tuple[Host, ...]:
+    """Hosts that joined within a day, newest first, with ``alive`` containers. One query."""
+    rows = hosts_present(workspace).filter(enrolled_at__gte=now - ARRIVALS_WITHIN)
+    alive = Count("containers", filter=Q(containers__gone_at__isnull=True))
+    newest = rows.annotate(alive=alive).select_related("live").order_by("-enrolled_at", "pk")
+    return tuple(newest[:ARRIVALS_SHOWN])
+
+
+def _state(token: EnrolmentToken, *, now: datetime) -> str:
+    if token.revoked_at is not None:
+        return "revoked"
+    if token.expires_at <= now:
+        return "expired"
+    return "used up" if token.uses >= token.max_uses else "usable"

@@ -1,0 +1,85 @@
+"""Pages for adding hosts, and the download of the agent."""
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from agents.selectors.enrolment import arrivals, token_of, tokens_of
+from agents.services.enrolment_tokens import token_make, token_revoke
+from agents.web.forms import TokenForm
+from agents.web.program import BUILD_COMMAND, NAME, program
+from workbench.core.access.request import Caller, MemberRequest
+from workbench.core.errors import Conflict
+
+
+@require_http_methods(["GET", "POST"])
+def enrol(request: MemberRequest) -> HttpResponse:
+    """How to add a host. POST makes a token, whose text this one answer shows."""
+    form = TokenForm(request.POST if request.method == "POST" else None)
+    made = None
+    if request.method == "POST" and form.is_valid():
+        made = token_make(request.caller, now=timezone.now(), **form.cleaned_data)
+        form = TokenForm()
+    context = {
+        "form": form,
+        "token": made[0] if made else None,
+        "secret": made[1] if made else "",
+        "server": server_address(request),
+        **_around(request.caller),
+    }
+    return render(request, "enrol.html", context, status=400 if form.errors else 200)
+
+
+@require_GET
+def enrol_arrivals(request: MemberRequest) -> HttpResponse:
+    """The hosts that have just arrived, as a fragment that the page asks for again and again."""
+    found = arrivals(request.caller.workspace, now=timezone.now())
+    return render(request, "parts/arrivals.html", {"arrivals": found})
+
+
+@require_POST
+def revoke_enrolment_token(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
+    """End a token; hosts that joined with it stay."""
+    token = token_of(request.caller.workspace, pk)
+    if token is None:
+        raise Http404
+    try:
+        token_revoke(request.caller, token, now=timezone.now())
+        messages.success(request, f"“{token.name}” lets no more hosts in. Its hosts stay.")
+    except Conflict as error:
+        messages.warning(request, f"{error.message.capitalize()}.")
+    return redirect("enrol")
+
+
+@require_GET
+def agent_download(request: HttpRequest) -> HttpResponse:
+    """The agent's program; a page with the command that builds it when it is not there."""
+    built = program()
+    if built is None:
+        return render(request, "agent_missing.html", {"command": BUILD_COMMAND}, status=404)
+    response = HttpResponse(built.body, content_type="application/zip")
+    response["Content-Disposition"] = f'attachment; filename="{NAME}"'
+    response["X-Checksum-Sha256"] = built.sha256
+    return response
+
+
+def server_address(request: HttpRequest) -> str:
+    """The address that agents are told to use."""
+    return settings.PUBLIC_URL.rstrip("/") or request.build_absolute_uri("/").rstrip("/")
+
+
+def _around(caller: Caller) -> dict[str, Any]:
+    now = timezone.now()
+    return {
+        "program": program(),
+        "program_name": NAME,
+        "build_command": BUILD_COMMAND,
+        "tokens": tokens_of(caller.workspace, now=now),
+        "arrivals": arrivals(caller.workspace, now=now),
+    }

@@ -1,0 +1,172 @@
+"""A container's facts for its page: namespaces, rights, filters, mounts, devices, limits, ports.
+
+Facts are hostile: any value may have any type, and what is missing is shown as not known.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agents.facts.walls import DEFAULT_CAPABILITIES, WALLS
+from agents.models import Container
+from assessments.selectors.container_limits import Limit, limits_of
+from assessments.selectors.host_facts import (
+    NAMESPACES,
+    at,
+    is_number,
+    rows,
+    text,
+    texts,
+)
+
+SECCOMP: Final = {0: "no filter", 1: "strict mode", 2: "filter"}
+HOST_IS_USUAL: Final = frozenset({"cgroup", "time"})
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """One namespace. ``state``: own, shared, host, quiet (the host's by custom), none."""
+
+    kind: str
+    state: str
+    words: str
+    shared_with: tuple[Container, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """One capability that a process can gain, and whether the engine gives it to everybody."""
+
+    name: str
+    is_usual: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerFacts:
+    """The printed facts. ``walls`` is None when one of the seven could not be observed."""
+
+    namespaces: tuple[Namespace, ...]
+    walls: int | None
+    walls_of: int
+    capabilities: tuple[Capability, ...] | None
+    barriers: tuple[tuple[str, str, str], ...]
+    user_map: tuple[Mapping[str, Any], ...]
+    mounts: tuple[Mapping[str, Any], ...]
+    other_mounts: int
+    devices: tuple[Mapping[str, Any], ...]
+    limits: tuple[Limit, ...]
+    ports: tuple[Mapping[str, Any], ...]
+    sockets: tuple[Mapping[str, Any], ...]
+    controls: tuple[Mapping[str, Any], ...]
+
+
+def facts_of_container(
+    facts: Mapping[str, Any],
+    everybody: Sequence[Mapping[str, Any]],
+    *,
+    neighbours: Mapping[str, Container],
+) -> ContainerFacts:
+    """The printed facts of one container; ``everybody`` are all containers of its host."""
+    others = [item for item in everybody if item.get("key") != facts.get("key")]
+    mounts = rows(facts.get("mounts"))
+    told = [mount for mount in mounts if mount.get("role") in SHOWN_ROLES]
+    walls = facts.get("walls")
+    return ContainerFacts(
+        namespaces=tuple(_namespace(kind, facts, others, neighbours) for kind in NAMESPACES),
+        walls=walls if isinstance(walls, int) else None,
+        walls_of=len(WALLS),
+        capabilities=_capabilities(facts),
+        barriers=tuple(_barriers(facts)),
+        user_map=tuple(rows(at(facts, "user_namespace.uid_map"))),
+        mounts=tuple(told),
+        other_mounts=len(mounts) - len(told),
+        devices=tuple(
+            item for item in rows(facts.get("device_nodes")) if item.get("standard") is not True
+        ),
+        limits=limits_of(facts),
+        ports=tuple(rows(facts.get("published_ports"))),
+        sockets=tuple(rows(facts.get("runtime_sockets"))),
+        controls=tuple(rows(facts.get("escape_controls"))),
+    )
+
+
+SHOWN_ROLES: Final = frozenset({"rootfs", "socket", "device", "volume", "remote", "host"})
+
+
+def _namespace(
+    kind: str,
+    facts: Mapping[str, Any],
+    others: Sequence[Mapping[str, Any]],
+    neighbours: Mapping[str, Container],
+) -> Namespace:
+    is_host = at(facts, f"namespaces.{kind}.is_host")
+    if not isinstance(is_host, bool):
+        return Namespace(kind, "none", "not known")
+    if is_host:
+        state = "quiet" if kind in HOST_IS_USUAL else "host"
+        return Namespace(kind, state, "the host's")
+    inode = at(facts, f"namespace_inodes.{kind}")
+    same = [other for other in others if inode and at(other, f"namespace_inodes.{kind}") == inode]
+    with_whom = tuple(
+        neighbours[text(other.get("key"))] for other in same if text(other.get("key")) in neighbours
+    )
+    if same:
+        return Namespace(kind, "shared", "shared with", with_whom)
+    return Namespace(kind, "own", "its own")
+
+
+def _capabilities(facts: Mapping[str, Any]) -> tuple[Capability, ...] | None:
+    reachable = at(facts, "capabilities.reachable")
+    if not isinstance(reachable, list):
+        return None
+    named = [Capability(name, name in DEFAULT_CAPABILITIES) for name in texts(reachable)]
+    return tuple(sorted(named, key=lambda each: (each.is_usual, each.name)))
+
+
+def _barriers(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Name, words, and state (pass, fail, unknown) of each barrier around the processes."""
+    mode = at(facts, "seccomp.weakest_mode")
+    risky = at(facts, "seccomp.risky_allowed")
+    label = text(at(facts, "security_module.label")) or "no label"
+    seccomp = SECCOMP.get(mode, "not known") if is_number(mode) else "not known"
+    if isinstance(risky, list) and risky:
+        seccomp += f"; lets through {', '.join(texts(risky))}"
+    confined = at(facts, "security_module.confined")
+    return [
+        ("Seccomp", seccomp, _state(mode != 0 if is_number(mode) else None)),
+        ("Security module", label, _state(confined)),
+        _flag("No new privileges", at(facts, "no_new_privileges"), yes="set", no="not set"),
+        _flag(
+            "User namespace",
+            _negated(at(facts, "user_namespace.initial")),
+            yes="its own: root inside is nobody on the host",
+            no="the host's: root inside is root on the host",
+        ),
+        _flag(
+            "Root file system",
+            at(facts, "root_filesystem.read_only"),
+            yes="read-only",
+            no="writable",
+        ),
+        _flag(
+            "Host root",
+            _negated(at(facts, "ids.root_on_host")),
+            yes="no process is or can become uid 0 of the host",
+            no="a process is or can become uid 0 of the host",
+        ),
+    ]
+
+
+def _flag(name: str, value: Any, *, yes: str, no: str) -> tuple[str, str, str]:
+    words = (yes if value else no) if isinstance(value, bool) else "not known"
+    return name, words, _state(value)
+
+
+def _negated(value: Any) -> bool | None:
+    return not value if isinstance(value, bool) else None
+
+
+def _state(value: Any) -> str:
+    if not isinstance(value, bool):
+        return "unknown"
+    return "pass" if value else "fail"

@@ -1,0 +1,142 @@
+"""One host: what the kernel told, what fails, and what could not be assessed, with the reason."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from agents.models import Host
+from agents.selectors.facts import facts_of
+from assessments.catalogue.loader import load_catalogue
+from assessments.models import Finding
+from assessments.selectors.containers import ContainerRow, containers_on
+from assessments.selectors.counts import Tally, counts_by
+from assessments.selectors.host_facts import HostSummary, summary_of
+from assessments.selectors.hosts import HostRow, host_rows
+from assessments.selectors.strata import Layer, strata_of
+from workbench.core.models import Workspace
+
+EXAMPLES: Final = 4
+
+
+@dataclass(slots=True)
+class Broken:
+    """One rule that is not met on a host, on one target or more."""
+
+    check_id: str
+    title: str
+    level: int
+    pk: uuid.UUID
+    first_seen: datetime
+    targets: list[str] = field(default_factory=list)
+
+    @property
+    def where(self) -> str:
+        """The target when there is one, else their number."""
+        if len(self.targets) == 1:
+            return self.targets[0]
+        return f"{len(self.targets)} targets"
+
+
+@dataclass(slots=True)
+class Reason:
+    """Why checks could not be decided, which those are, and how often."""
+
+    words: str
+    checks: dict[str, str] = field(default_factory=dict)
+    count: int = 0
+
+    @property
+    def examples(self) -> list[str]:
+        """Some of the rules behind the reason."""
+        return list(self.checks.values())[:EXAMPLES]
+
+    @property
+    def more(self) -> int:
+        """How many rules the examples leave out."""
+        return max(0, len(self.checks) - EXAMPLES)
+
+
+@dataclass(frozen=True, slots=True)
+class HostPage:
+    """Everything on a host's page."""
+
+    row: HostRow
+    summary: HostSummary
+    posture: Tally
+    strata: tuple[Layer, ...]
+    broken: tuple[Broken, ...]
+    reasons: tuple[Reason, ...]
+    containers: tuple[ContainerRow, ...]
+
+    @property
+    def host(self) -> Host:
+        """The host itself."""
+        return self.row.host
+
+
+def host_page(workspace: Workspace, pk: uuid.UUID, *, now: datetime) -> HostPage | None:
+    """One host of the workspace, or None. 15 queries, and one per 500 bodies of facts."""
+    host = Host.objects.of(workspace).select_related("live", "workspace").filter(pk=pk).first()
+    if host is None:
+        return None
+    document = document_of(host, now=now)
+    broken, reasons = _findings(host)
+    return HostPage(
+        row=host_rows([host], now=now)[0],
+        summary=summary_of(document),
+        posture=counts_by(workspace, now=now, hosts=[host]).total,
+        strata=strata_of(workspace, now=now, host=host),
+        broken=broken,
+        reasons=reasons,
+        containers=containers_on(host),
+    )
+
+
+def document_of(host: Host, *, now: datetime) -> dict[str, Any]:
+    """What checks read about the host; empty before its first facts. Four queries or more."""
+    facts = facts_of(host.pk)
+    return facts.document(policy=load_catalogue().policy, now=now) if facts else {}
+
+
+def _findings(host: Host) -> tuple[tuple[Broken, ...], tuple[Reason, ...]]:
+    """Open findings of the host: failing ones by rule, unknown ones by reason. One query."""
+    rows = Finding.objects.of(host.workspace).filter(host=host, closed_at__isnull=True)
+    columns = ("pk", "check_id", "level", "target_name", "first_seen", "reason")
+    ordered = rows.order_by("-level", "check_id", "target_name", "pk").only(*columns)
+    failing: list[Finding] = []
+    unknown: list[Finding] = []
+    for row in ordered:
+        (failing if row.level else unknown).append(row)
+    return _broken(failing), reasons_of(unknown)
+
+
+def _broken(rows: Iterable[Finding]) -> tuple[Broken, ...]:
+    found: dict[str, Broken] = {}
+    for row in rows:
+        rule = found.get(row.check_id)
+        if rule is None:
+            title = _title(row.check_id)
+            rule = Broken(row.check_id, title, row.level, row.pk, row.first_seen)
+            found[row.check_id] = rule
+        rule.targets.append(row.target_name)
+        rule.first_seen = min(rule.first_seen, row.first_seen)
+    return tuple(found.values())
+
+
+def reasons_of(rows: Iterable[Finding]) -> tuple[Reason, ...]:
+    """Undecided findings grouped by why they could not be decided, the widest reason first."""
+    found: defaultdict[str, Reason] = defaultdict(lambda: Reason(""))
+    for row in rows:
+        reason = found[row.reason]
+        reason.words = row.reason or "no reason was given"
+        reason.checks.setdefault(row.check_id, _title(row.check_id))
+        reason.count += 1
+    return tuple(sorted(found.values(), key=lambda each: (-len(each.checks), each.words)))
+
+
+def _title(check_id: str) -> str:
+    check = load_catalogue().checks.get(check_id)
+    return check.title if check else check_id

@@ -1,0 +1,191 @@
+"""Lists of hosts with what is open on each."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+
+from agents.models import Container, Host, HostState
+from agents.selectors.population import hosts_present, is_degraded, is_silent, silent_before
+from assessments.models import Finding
+from assessments.selectors.findings import row_of
+from assessments.selectors.sentences import clause_of
+from workbench.core.models import Workspace
+
+PAGE_ROWS: Final = 50
+WORST_SHOWN: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class HostFilters:
+    """What a list of hosts was narrowed to."""
+
+    state: str = ""
+    level: int | None = None
+    q: str = ""
+    sort: str = "risk"
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """One host with its open findings per level (index 0 holds the unknowns) and containers."""
+
+    host: Host
+    levels: tuple[int, ...]
+    containers: int
+    is_silent: bool
+    last_seen: datetime | None
+    why: str = ""
+
+    @property
+    def level(self) -> int:
+        """The worst open level, 0 when nothing fails."""
+        return max((level for level in range(1, 6) if self.levels[level]), default=0)
+
+    @property
+    def very_high(self) -> int:
+        """Findings of very high risk."""
+        return self.levels[5]
+
+    @property
+    def high(self) -> int:
+        """Findings of high risk."""
+        return self.levels[4]
+
+    @property
+    def fails(self) -> int:
+        """Open findings of any level."""
+        return sum(self.levels[1:])
+
+    @property
+    def unknowns(self) -> int:
+        """Checks that could not be decided."""
+        return self.levels[0]
+
+
+STATES: Final[Mapping[str, str]] = {
+    "": "Any state",
+    "reporting": "Reporting",
+    "silent": "Silent",
+    "degraded": "Agent without root",
+    "pending": "Waiting for approval",
+    "forked": "Identity used twice",
+}
+SORTS: Final[Mapping[str, tuple[object, ...]]] = {
+    "risk": (F("worst").desc(), "name", "pk"),
+    "name": ("name", "pk"),
+    "seen": (F("live__last_seen").asc(nulls_first=True), "pk"),
+    "kernel": ("kernel_release", "name", "pk"),
+}
+
+
+def hosts_list(
+    workspace: Workspace, filters: HostFilters, *, now: datetime, page: int
+) -> tuple[tuple[HostRow, ...], Page[Host]]:
+    """One page of hosts. Four queries."""
+    rows = hosts_present(workspace).filter(_in_state(filters.state, now=now))
+    if filters.q:
+        text = filters.q
+        named = Q(name__icontains=text) | Q(os_name__icontains=text)
+        rows = rows.filter(named | Q(kernel_release__icontains=text))
+    rows = rows.annotate(worst=worst_of("host"))
+    if filters.level is not None:
+        rows = rows.filter(worst=filters.level)
+    ordered = rows.select_related("live").order_by(*SORTS[filters.sort])
+    found = Paginator(ordered, PAGE_ROWS).get_page(page)
+    return host_rows(list(found), now=now), found
+
+
+def worst_of(column: str) -> Coalesce:
+    """Subquery: the worst open level of the outer row's findings, 0 when nothing fails."""
+    mine = Finding.unscoped.filter(**{f"{column}_id": OuterRef("pk")}, closed_at__isnull=True)
+    return Coalesce(Subquery(mine.order_by("-level").values("level")[:1]), 0)
+
+
+def host_rows(hosts: Sequence[Host], *, now: datetime) -> tuple[HostRow, ...]:
+    """The hosts with their counts. Two queries."""
+    levels = levels_by("host_id", [host.pk for host in hosts])
+    alive = Container.unscoped.filter(host__in=hosts, gone_at__isnull=True)
+    containers = dict(alive.values_list("host_id").annotate(Count("pk")))
+    return tuple(
+        HostRow(
+            host=host,
+            levels=levels.get(host.pk, (0,) * 6),
+            containers=containers.get(host.pk, 0),
+            is_silent=is_silent_now(host, now=now),
+            last_seen=last_seen_of(host),
+        )
+        for host in hosts
+    )
+
+
+def levels_by(column: str, ids: Iterable[object]) -> dict[object, tuple[int, ...]]:
+    """Open findings per level, 0 (unknown) to 5, by host or container. One query."""
+    mine = Finding.unscoped.filter(**{f"{column}__in": list(ids)}, closed_at__isnull=True)
+    found: dict[object, list[int]] = {}
+    for row in mine.values(column, "level").annotate(count=Count("pk")).order_by():
+        found.setdefault(row[column], [0] * 6)[row["level"]] = row["count"]
+    return {key: tuple(counts) for key, counts in found.items()}
+
+
+def worst_hosts(workspace: Workspace, *, now: datetime) -> tuple[HostRow, ...]:
+    """The hosts in the worst state, with the worst finding of each in words. Four queries."""
+    rows = hosts_present(workspace).annotate(worst=worst_of("host")).filter(worst__gt=0)
+    rows = rows.annotate(**{f"at_{level}": _count_at(level) for level in (5, 4)})
+    ordered = rows.select_related("live").order_by("-worst", "-at_5", "-at_4", "name")
+    hosts = list(ordered[:WORST_SHOWN])
+    reasons = _reasons(hosts)
+    return tuple(
+        HostRow(row.host, row.levels, row.containers, row.is_silent, row.last_seen, reasons[pk])
+        for row in host_rows(hosts, now=now)
+        if (pk := row.host.pk) in reasons
+    )
+
+
+def _count_at(level: int) -> Coalesce:
+    mine = Finding.unscoped.filter(host_id=OuterRef("pk"), closed_at__isnull=True, level=level)
+    counted = mine.order_by().values("host_id").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted), 0)
+
+
+def _reasons(hosts: Sequence[Host]) -> dict[object, str]:
+    """The worst finding of each host in words, with the container it stands on. One query."""
+    mine = Finding.unscoped.filter(host__in=hosts, closed_at__isnull=True, level__gte=1)
+    best = mine.filter(host=OuterRef("host")).order_by(
+        "-level", (F("likelihood") * F("impact")).desc(), "check_id", "pk"
+    )
+    chosen = mine.filter(pk=Subquery(best.values("pk")[:1]))
+    reasons = {}
+    for finding in chosen:
+        where = "" if finding.target_kind == "host" else f" ({finding.target_name})"
+        title = row_of(finding).title
+        reasons[finding.host_id] = clause_of(finding.check_id, title=title) + where
+    return reasons
+
+
+def last_seen_of(host: Host) -> datetime | None:
+    """When the host last reported; None when it never did."""
+    live = getattr(host, "live", None)
+    return live.last_seen if live else None
+
+
+def is_silent_now(host: Host, *, now: datetime) -> bool:
+    """True for an active host that missed three beats."""
+    seen = last_seen_of(host)
+    is_late = seen is None or seen < silent_before(now)
+    return host.state == HostState.ACTIVE and is_late
+
+
+def _in_state(state: str, *, now: datetime) -> Q:
+    active = Q(state=HostState.ACTIVE)
+    return {
+        "reporting": active & Q(live__last_seen__gte=silent_before(now)),
+        "silent": is_silent(now),
+        "degraded": is_degraded(),
+        "pending": Q(state=HostState.PENDING),
+        "forked": Q(state=HostState.FORKED),
+    }.get(state, Q())
