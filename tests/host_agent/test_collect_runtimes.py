@@ -4,7 +4,10 @@ import json
 import os
 import socket
 import subprocess
+import tempfile
 import threading
+import time
+from pathlib import Path
 
 import pytest
 from underpin_agent.collectors import (
@@ -16,11 +19,12 @@ from underpin_agent.collectors import (
     runtime_others,
     runtimes,
     settings,
+    unix_sockets,
 )
-from underpin_agent.collectors.gathering import Unknown
+from underpin_agent.collectors.gathering import Gathering, Unknown
 from underpin_agent.reading import Absent, Host
 
-from tests.host_agent.hosts.building import Machine, body
+from tests.host_agent.hosts.building import Machine, as_nobody, body
 
 INFO = {
     "Driver": "overlay2",
@@ -229,7 +233,9 @@ def test_the_engine_of_a_user_is_rootless_and_named_after_them(machine):
 
 def test_var_run_is_run(machine):
     machine.link("/var/run", "/run")
-    assert engines.resolved(machine.context().host, "/var/run/docker.sock") == "/run/docker.sock"
+    assert (
+        unix_sockets.resolved(machine.context().host, "/var/run/docker.sock") == "/run/docker.sock"
+    )
 
 
 def inet_row(address, port, inode, state="0A"):
@@ -470,3 +476,65 @@ def test_a_host_without_engines_has_an_empty_list(machine):
     facts, unknowns = body(runtimes.collect, machine.context())
     assert facts == {"items": []}
     assert unknowns == {}
+
+
+class Dripping(threading.Thread):
+    """An engine that sends one byte at a time and never ends."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.server = socket.socket(socket.AF_UNIX)
+        self.server.bind(path)
+        self.server.listen()
+
+    def run(self):
+        one, _ = self.server.accept()
+        with one:
+            try:
+                one.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                while True:
+                    one.sendall(b"[")
+                    time.sleep(0.05)
+            except OSError:
+                pass
+
+
+def test_an_engine_that_drips_is_cut_off(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine_api, "_DEADLINE_SECONDS", 0.3)
+    path = str(tmp_path / "drip.sock")
+    server = Dripping(path)
+    server.start()
+    started = time.monotonic()
+    with pytest.raises(engine_api.TimedOut):
+        engine_api.get_json(Host(), path, "/info")
+    assert time.monotonic() - started < 2
+    server.server.close()
+
+
+def test_without_the_right_to_see_descriptors_configured_sockets_count():
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        machine = Machine(folder)
+        machine.process(50, "dockerd", ["dockerd", "-H", "unix:///srv/a.sock"])
+        machine.socket(50, "/srv/a.sock", 1).socket(50, "/srv/b.sock", 2)
+        machine.process(60, "containerd", ["containerd"]).socket(60, "/srv/c.sock", 3)
+        machine.mode("/proc/50/fd", 0o700).mode("/proc/60/fd", 0o700)
+
+        def collected():
+            found = engines.find_engines(machine.context())
+            return {
+                one.kind: [one.sockets, getattr(one.sockets_failure, "errno_name", "")]
+                for one in found
+            }
+
+        answer = as_nobody(collected)
+    assert answer == {"docker": [["/srv/a.sock"], ""], "containerd": [[], "EACCES"]}
+
+
+def test_sockets_that_are_not_known_are_no_empty_list(docker):
+    engine = engines.find_engines(docker.context())[0]
+    engine.sockets_failure = Absent("/proc/50/net/unix", "ENOENT")
+    row = Gathering("runtimes[]")
+    engine_access.gather(row, docker.context(), engine)
+    assert "sockets" not in row.facts
+    assert row.section.unknowns[0]["path"] == "runtimes[].sockets"

@@ -47,9 +47,9 @@ def own_digest(path):
 
 def effective_capabilities():
     """Names of the own effective capabilities, as the kernel numbers them."""
-    with open("/proc/self/status", encoding="ascii", errors="replace") as lines:
+    with open("/proc/self/status", "rb") as lines:
         for line in lines:
-            if line.startswith("CapEff:"):
+            if line.startswith(b"CapEff:"):
                 return capability_names(int(line.split()[1], 16))
     raise Unknown(reason="the kernel does not list capabilities")
 

@@ -39,7 +39,13 @@ def gather(gathering, context):
         absent=False,
     )
     sockets = sorted({path for engine in engines for path in engine.sockets})
-    gathering.store("audit.socket_paths", sockets)
+    hidden = [one.sockets_failure for one in engines if one.sockets_failure is not None]
+    if hidden:
+        sockets = None
+        for name in ("socket_paths", "missing_connect_rules"):
+            gathering.failed("audit." + name, hidden[0], needs="CAP_SYS_PTRACE")
+    else:
+        gathering.store("audit.socket_paths", sockets)
     state = audit.read(context)
     if state.failure is not None:
         for name in _ASKED:
@@ -55,10 +61,12 @@ def _store(gathering, context, state, sockets):
         ("daemon_running", state.daemon),
         ("backlog_limit", state.backlog_limit),
         ("login_uid_immutable", state.immutable_login),
-        ("missing_connect_rules", audit.missing_connect_rules(rules, sockets)),
         ("namespace_rules", audit.records(rules, "setns") and audit.records(rules, "unshare")),
     ):
         gathering.store("audit." + name, value)
+    if sockets is not None:
+        missing = audit.missing_connect_rules(rules, sockets)
+        gathering.store("audit.missing_connect_rules", missing)
     gathering.fact(
         "audit.missing_exec_rules",
         lambda: audit.missing_permission_rules(rules, programs(host), audit.EXECUTE),

@@ -5,13 +5,16 @@ import posixpath
 import stat
 
 from ..reading import ReadFailed
-from .engines import socket_inodes
 from .sockets import LISTEN, is_loopback, parse_inet
+from .unix_sockets import socket_inodes
 
 
 def gather(row, context, engine):
     """Store sockets and tcp_listeners."""
-    row.store("sockets", socket_rows(row, context.host, engine.sockets))
+    if engine.sockets_failure is None:
+        row.store("sockets", socket_rows(row, context.host, engine.sockets))
+    else:
+        row.failed("sockets", engine.sockets_failure)
     if engine.kind == "podman" and not engine.processes:
         row.store("tcp_listeners", [])
         return

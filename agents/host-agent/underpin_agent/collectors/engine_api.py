@@ -1,13 +1,16 @@
-"""Asking an engine over its unix socket: plain GET, one second, a bounded answer."""
+"""Asking an engine over its unix socket: plain GET, one second to answer, two to finish."""
 
+import contextlib
 import http.client
 import json
 import os
 import socket
+import threading
 
 from ..reading import Absent, Denied, ReadFailed, named_failure
 
 _TIMEOUT_SECONDS = 1.0
+_DEADLINE_SECONDS = 2.0
 _MAX_BYTES = 8_388_608
 _NO_API = "no runtime API"
 
@@ -22,36 +25,58 @@ class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, descriptor):
         super().__init__("localhost", timeout=_TIMEOUT_SECONDS)
         self._descriptor = descriptor
+        self._held = None
+        self.is_aborted = False
 
     def connect(self):
         """Through /proc/self/fd: no second look-up of the path, and no limit of 108 bytes."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock = self._held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect("/proc/self/fd/%d" % self._descriptor)
+
+    def abort(self):
+        """End the exchange from another thread: a timeout alone allows one byte per second."""
+        self.is_aborted = True
+        # Not connected yet (None), or already over.
+        with contextlib.suppress(AttributeError, OSError):
+            self._held.shutdown(socket.SHUT_RDWR)
 
 
 def get_json(host, socket_path, url):
     """The JSON answer to ``GET url``. Raises ReadFailed: Absent, Denied or TimedOut among them."""
     descriptor = _opened(host, socket_path)
+    connection = _UnixConnection(descriptor)
+    deadline = threading.Timer(_DEADLINE_SECONDS, connection.abort)
+    deadline.daemon = True
+    deadline.start()
     try:
-        connection = _UnixConnection(descriptor)
-        try:
-            connection.request("GET", url)
-            reply = connection.getresponse()
-            text = reply.read(_MAX_BYTES)
-        finally:
-            connection.close()
-    except socket.timeout:
-        raise TimedOut(socket_path, "ETIMEDOUT") from None
-    except ConnectionRefusedError:
-        raise Absent(socket_path, "ECONNREFUSED") from None
-    except OSError as error:
-        raise named_failure(socket_path, error) from None
-    except http.client.HTTPException:
-        raise ReadFailed(socket_path, "EPROTO") from None
+        status, text = _exchanged(connection, url)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise _failure(socket_path, error, connection.is_aborted) from None
     finally:
+        deadline.cancel()
+        connection.close()
         os.close(descriptor)
-    return _parsed(socket_path, reply.status, text)
+    if connection.is_aborted:
+        raise TimedOut(socket_path, "ETIMEDOUT")
+    return _parsed(socket_path, status, text)
+
+
+def _exchanged(connection, url):
+    connection.request("GET", url)
+    reply = connection.getresponse()
+    return reply.status, reply.read(_MAX_BYTES)
+
+
+def _failure(socket_path, error, is_aborted):
+    """The named failure for what went wrong in the exchange."""
+    if is_aborted or isinstance(error, socket.timeout):
+        return TimedOut(socket_path, "ETIMEDOUT")
+    if isinstance(error, ConnectionRefusedError):
+        return Absent(socket_path, "ECONNREFUSED")
+    if isinstance(error, OSError):
+        return named_failure(socket_path, error)
+    return ReadFailed(socket_path, "EPROTO")
 
 
 def _opened(host, socket_path):

@@ -7,9 +7,10 @@ the stores on disk, the sockets that give power over the host, and the accounts 
 import re
 from dataclasses import dataclass, field
 
-from ..reading import Absent, ReadFailed
+from ..reading import Absent, Denied, ReadFailed
 from . import settings
 from .programs import host_programs
+from .unix_sockets import held_listening, listening_paths, resolved
 
 _DAEMONS = {"dockerd": "docker", "containerd": "containerd", "crio": "crio"}
 _DEFAULT_SOCKET = {
@@ -18,6 +19,7 @@ _DEFAULT_SOCKET = {
     "crio": "/run/crio/crio.sock",
     "podman": "/run/podman/podman.sock",
 }
+_ADDRESS_KEYS = ("grpc.address", "crio.api.listen")
 _DEFAULT_STORE = {
     "docker": "/var/lib/docker",
     "containerd": "/var/lib/containerd",
@@ -30,7 +32,6 @@ _DEFAULT_FILE = {
     "crio": "/etc/crio/crio.conf",
     "podman": "/etc/containers/containers.conf",
 }
-_LISTENING = "00010000"  # SO_ACCEPTCON, include/net/sock.h via /proc/net/unix
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Engine:
     file: dict = field(default_factory=dict)
     file_failure: object = None
     sockets: list = field(default_factory=list)  # API sockets that listen, links resolved
+    sockets_failure: object = None
     store: str = ""
 
     @property
@@ -169,7 +171,7 @@ def _podmans(host, programs, users):
             user = _owner(process, users)
             engine = found.setdefault(user, Engine("podman", "podman", [], user))
             engine.processes.append(process)
-    for path in listening_paths(host, "self"):
+    for path in listening_paths(host, "1") or listening_paths(host, "self"):
         match = re.fullmatch(r"(?:/run|/run/user/(\d+))/podman/podman\.sock", resolved(host, path))
         if match:
             user = users.get(int(match.group(1)), match.group(1)) if match.group(1) else ""
@@ -182,72 +184,39 @@ def _podmans(host, programs, users):
 
 
 def _api_sockets(host, engine):
-    """The sockets of the daemon that take requests; its private ones are left out."""
+    """The sockets of the daemon that take requests; its private ones are left out.
+
+    ``sockets_failure`` says when they are not known. Without the right to see the daemon's
+    descriptors, the addresses it was told count where something listens on them.
+    """
     process = engine.processes[0]
     try:
-        listening = listening_sockets(host, process.pid)
-        own = socket_inodes(host, process.pid)
-    except ReadFailed:
+        paths = held_listening(host, process.pid)
+    except Denied as failure:
+        told, listed = _told_paths(host, engine), listening_paths(host, process.pid)
+        paths = [path for path in listed if resolved(host, path) in told]
+        if not paths:
+            engine.sockets_failure = failure
+    except ReadFailed as failure:
+        engine.sockets_failure = failure
         return []
-    private = str(engine.setting("exec-root", "/run/docker")).rstrip("/") + "/"
-    found = set()
-    for inode, listed in listening:
-        if inode not in own or not listed.startswith("/"):
-            continue
-        path = resolved(host, listed)
-        # Docker serves metrics and network plugins below its exec root; containerd its debugger.
-        if engine.kind == "docker" and path.startswith(private) and path != "/run/docker.sock":
-            continue
-        if path.endswith("debug.sock"):
-            continue
-        found.add(path)
-    return sorted(found)
+    found = {resolved(host, path) for path in paths}
+    return sorted(path for path in found if not _is_private(engine, path))
 
 
-def listening_paths(host, pid):
-    """Paths of listening unix sockets; empty when the table cannot be read."""
-    try:
-        return [path for _inode, path in listening_sockets(host, pid)]
-    except ReadFailed:
-        return []
-
-
-def listening_sockets(host, pid):
-    """``[(inode, path)]`` in the network namespace of ``pid``. Raises ReadFailed."""
-    return parse_unix_sockets(host.read("/proc/%s/net/unix" % pid, 4_194_304))
-
-
-def parse_unix_sockets(text):
-    """``[(inode, path)]`` of the listening ones in /proc/net/unix; path ``@…`` is abstract."""
-    found = []
-    for line in text.splitlines()[1:]:
-        fields = line.split(None, 7)
-        if len(fields) == 8 and fields[3] == _LISTENING:
-            found.append((fields[6], fields[7]))
+def _told_paths(host, engine):
+    """Paths of unix sockets in the settings, the default one included."""
+    found = {_DEFAULT_SOCKET[engine.kind]}
+    for address in engine.all_of("host", "hosts"):
+        if address.startswith("unix://"):
+            found.add(resolved(host, address[len("unix://") :]))
+    for name in ("address", "listen"):
+        found.update(resolved(host, path) for path in engine.options.get(name, ()))
+    found.update(str(engine.file[key]) for key in _ADDRESS_KEYS if engine.file.get(key))
     return found
 
 
-def socket_inodes(host, pid):
-    """Inode numbers (text) of the sockets a process holds. Raises ReadFailed."""
-    found = set()
-    folder = "/proc/%d/fd" % pid
-    with host.folder(folder) as opened:
-        for name in host.names(folder):
-            try:
-                target = opened.link(name)
-            except ReadFailed:
-                continue  # closed meanwhile
-            if target.startswith("socket:["):
-                found.add(target[8:-1])
-    return found
-
-
-def resolved(host, path):
-    """``path`` with the old name of /run replaced, where that is a link."""
-    if path.startswith("/var/run/"):
-        try:
-            if host.link("/var/run") in ("/run", "../run", "/run/", "../run/"):
-                return path[len("/var") :]
-        except ReadFailed:
-            pass
-    return path
+def _is_private(engine, path):
+    """Docker serves metrics and network plugins below its exec root, containerd its debugger."""
+    own = str(engine.setting("exec-root", "/run/docker")).rstrip("/") + "/"
+    return path.endswith("debug.sock") or (engine.kind == "docker" and path.startswith(own))

@@ -62,6 +62,8 @@ def runtime_principals(context, people):
     """Rows per account and runtime, sorted. Raises ReadFailed."""
     found = {}
     for engine in find_engines(context):
+        if engine.sockets_failure is not None:
+            raise engine.sockets_failure  # a list without its members would look complete
         for name, way, from_afar in _ways(context.host, engine, people):
             ways = found.setdefault((name, engine.key), {})
             ways[way] = ways.get(way, False) or from_afar
