@@ -16,7 +16,7 @@ ROOT_LEVEL = "root"
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Hosts of a workspace by how they report; ``oldest`` is when the quietest one was last heard."""
+    """Hosts of a workspace by how they report; ``oldest`` is when the quietest was heard."""
 
     enrolled: int
     reporting: int

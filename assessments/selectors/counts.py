@@ -31,6 +31,11 @@ class Tally:
         return self.passed + self.failed + self.unknown
 
     @property
+    def decided(self) -> int:
+        """How many checks were answered."""
+        return self.passed + self.failed
+
+    @property
     def percent(self) -> int | None:
         """Posture, rounded down so that 100 means every one; None when nothing was asked."""
         return 100 * self.weight_passed // self.weight_total if self.weight_total else None
@@ -38,7 +43,7 @@ class Tally:
     @property
     def coverage(self) -> int | None:
         """Share of the checks that could be decided, in percent, rounded down."""
-        return 100 * (self.passed + self.failed) // self.asked if self.asked else None
+        return 100 * self.decided // self.asked if self.asked else None
 
     def add(self, row: dict[str, int], *, is_stale: bool) -> None:
         """Add sums of counters; what passed on facts that are too old is unknown."""

@@ -8,6 +8,7 @@ from django.db.models import Count
 
 from agents.models import Container
 from assessments.engine.check import Check
+from assessments.figures.names import area_name, layer_name, level_word, mechanism_name
 from assessments.models import Finding
 from assessments.selectors.findings import row_of
 from assessments.selectors.matrix import Matrix, matrix_from
@@ -48,6 +49,20 @@ class StepLine:
     likelihood: int
     impact: int
 
+    @property
+    def sign(self) -> str:
+        """How far the numbers moved together, with its sign; empty when they did not."""
+        move = self.likelihood + self.impact
+        return f"{move:+d}".replace("-", "−") if move else "·"
+
+    @property
+    def words(self) -> str:
+        """Which of the numbers moved."""
+        if self.state == "not_known":
+            return "not known, so nothing moved"
+        moved = [name for name in ("likelihood", "impact") if getattr(self, name)]
+        return " and ".join(moved) if moved else "does not hold here"
+
 
 @dataclass(frozen=True, slots=True)
 class FindingPage:
@@ -64,6 +79,36 @@ class FindingPage:
     def title(self) -> str:
         """The rule that is not met or not verified."""
         return self.check.title if self.check else self.finding.check_id
+
+    @property
+    def area(self) -> str:
+        """The area in words."""
+        return area_name(self.finding.area)
+
+    @property
+    def layer(self) -> str:
+        """The layer in words."""
+        return layer_name(self.finding.layer)
+
+    @property
+    def mechanism(self) -> str:
+        """The mechanism in words."""
+        return mechanism_name(self.finding.mechanism)
+
+    @property
+    def likelihood_word(self) -> str:
+        """The likelihood in words."""
+        return level_word(self.finding.likelihood)
+
+    @property
+    def impact_word(self) -> str:
+        """The impact in words."""
+        return level_word(self.finding.impact)
+
+    @property
+    def level_word(self) -> str:
+        """The level of risk in words."""
+        return level_word(self.finding.level)
 
     @property
     def heading(self) -> str:

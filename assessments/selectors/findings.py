@@ -44,6 +44,11 @@ class FindingFilters:
     q: str = ""
     sort: str = "risk"
 
+    @property
+    def narrowed(self) -> bool:
+        """True when anything but status and order was chosen."""
+        return self != FindingFilters(status=self.status, sort=self.sort)
+
 
 SORTS: Final[Mapping[str, tuple[object, ...]]] = {
     "risk": ("-level", (F("likelihood") * F("impact")).desc(), "first_seen", "pk"),

@@ -76,6 +76,11 @@ class HostPage:
         """The host itself."""
         return self.row.host
 
+    @property
+    def query(self) -> str:
+        """What narrows a link to this host's findings."""
+        return f"&host={self.row.host.pk}"
+
 
 def host_page(workspace: Workspace, pk: uuid.UUID, *, now: datetime) -> HostPage | None:
     """One host of the workspace, or None. 15 queries, and one per 500 bodies of facts."""
