@@ -14,9 +14,11 @@ from assessments.reports.inputs import (
     HostInput,
     NotAssessedInput,
 )
-from assessments.reports.method import method_for, risk_level
+from assessments.reports.method import method_for
 from assessments.reports.statements import explanation, headline, limits
 from assessments.reports.tallies import area_postures, good_topics, overall_posture
+from assessments.scoring.levels import Level
+from assessments.scoring.nist import risk_level
 
 
 def build_dataset(
@@ -232,7 +234,7 @@ def _matrix(findings: Iterable[ds.Finding]) -> tuple[ds.MatrixCell, ...]:
         ds.MatrixCell(
             likelihood,
             impact,
-            risk_level(likelihood=likelihood, impact=impact),
+            int(risk_level(Level(likelihood), impact=Level(impact))),
             counted[likelihood, impact],
         )
         for likelihood in names.LEVELS_WORST_FIRST

@@ -7,6 +7,9 @@ from assessments.reports.printable import line, paragraph
 
 _EVIDENCE_SHOWN: Final = 24
 _STEPS_SHOWN: Final = 24
+# A block or case with more data than this may break over pages: it could be longer than one.
+_WHOLE_BLOCK_CHARACTERS: Final = 2_200
+_WHOLE_CASE_CHARACTERS: Final = 1_800
 _SCHEMES: Final = ("https://", "http://", "mailto:")
 
 Plain = dict[str, Any]
@@ -27,8 +30,8 @@ def _check_in_detail(check_id: str, findings: list[Plain]) -> Plain:
     for finding in findings:
         key = repr((finding["likelihood"], finding["impact"], finding["level"], finding["steps"]))
         cases.setdefault(key + repr(finding["evidence"]), []).append(finding)
-    return {
-        "id": line(check_id, limit=48),
+    printed = {
+        "id": line(check_id, limit=24),
         "title": printed_title(worst),
         "level": worst["level"],
         "placed": charts.place_of(worst),
@@ -39,6 +42,7 @@ def _check_in_detail(check_id: str, findings: list[Plain]) -> Plain:
         "targets": len(findings),
         "cases": [_case(members) for members in cases.values()],
     }
+    return printed | {"is_long": len(repr(printed)) > _WHOLE_BLOCK_CHARACTERS}
 
 
 def _measure(remediation: list[Plain]) -> str:
@@ -53,7 +57,7 @@ def _case(findings: list[Plain]) -> Plain:
     first = findings[0]
     shown = first["evidence"][:_EVIDENCE_SHOWN]
     expected = {item["expected"] for item in shown}
-    return {
+    printed = {
         "level": first["level"],
         "likelihood": first["likelihood"],
         "impact": first["impact"],
@@ -69,12 +73,13 @@ def _case(findings: list[Plain]) -> Plain:
                 "id": line(finding["id"], limit=48),
                 "host": line(finding["host"], limit=64),
                 "target": "" if finding["target_kind"] == "host" else printed_target(finding),
-                "container_id": line(finding["container_id"][:12]),
+                "container_id": _short_ids(finding["container_id"]),
                 "first_seen": line(finding["first_seen"][:10]),
             }
             for finding in findings
         ],
     }
+    return printed | {"is_long": len(repr(printed)) > _WHOLE_CASE_CHARACTERS}
 
 
 def _step(item: Plain) -> Plain:
@@ -111,6 +116,11 @@ def _reference(item: Plain) -> Plain:
         "url": url if is_link else "",
         "shown": line(url, limit=300),
     }
+
+
+def _short_ids(container_ids: str) -> str:
+    """Container ids as runtimes print them, 12 characters each; a pair has two."""
+    return line(", ".join(one[:12] for one in container_ids.split(", ")[:4]))
 
 
 def printed_title(finding: Plain) -> str:

@@ -3,38 +3,29 @@
 from typing import Final
 
 from assessments.reports.dataset import Method, ScoringTable
+from assessments.scoring import nist
+from assessments.scoring.levels import Level
 
-_VERY_LOW, _LOW, _MODERATE, _HIGH, _VERY_HIGH = 1, 2, 3, 4, 5
+
+def _printed(table: nist.Table) -> tuple[tuple[int, ...], ...]:
+    """Rows from the highest likelihood down, columns from the lowest impact up."""
+    return tuple(tuple(int(table[row, column]) for column in Level) for row in reversed(Level))
+
 
 LIKELIHOOD_TABLE: Final = ScoringTable(
     code="G-5",
     title="Overall likelihood",
     rows_are="Likelihood of initiation or occurrence",
     columns_are="Likelihood that it results in adverse impact",
-    levels=(
-        (_LOW, _MODERATE, _HIGH, _VERY_HIGH, _VERY_HIGH),
-        (_LOW, _MODERATE, _MODERATE, _HIGH, _VERY_HIGH),
-        (_LOW, _LOW, _MODERATE, _MODERATE, _HIGH),
-        (_VERY_LOW, _LOW, _LOW, _MODERATE, _MODERATE),
-        (_VERY_LOW, _VERY_LOW, _LOW, _LOW, _LOW),
-    ),
+    levels=_printed(nist.OVERALL_LIKELIHOOD),
 )
-"""NIST SP 800-30 r1, table G-5."""
-
 RISK_TABLE: Final = ScoringTable(
     code="I-2",
     title="Level of risk",
     rows_are="Overall likelihood",
     columns_are="Impact",
-    levels=(
-        (_VERY_LOW, _LOW, _MODERATE, _HIGH, _VERY_HIGH),
-        (_VERY_LOW, _LOW, _MODERATE, _HIGH, _VERY_HIGH),
-        (_VERY_LOW, _LOW, _MODERATE, _MODERATE, _HIGH),
-        (_VERY_LOW, _LOW, _LOW, _LOW, _MODERATE),
-        (_VERY_LOW, _VERY_LOW, _VERY_LOW, _LOW, _LOW),
-    ),
+    levels=_printed(nist.RISK),
 )
-"""NIST SP 800-30 r1, table I-2."""
 
 _PARAGRAPHS: Final = (
     (
@@ -80,8 +71,3 @@ def method_for(scoring_mode: str) -> Method:
         raise ValueError(msg)
     paragraphs = (*_PARAGRAPHS, _MODE[scoring_mode])
     return Method(scoring_mode, paragraphs, (LIKELIHOOD_TABLE, RISK_TABLE))
-
-
-def risk_level(*, likelihood: int, impact: int) -> int:
-    """The level of risk by table I-2 for likelihood and impact 1-5."""
-    return RISK_TABLE.levels[5 - likelihood][impact - 1]

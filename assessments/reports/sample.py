@@ -25,9 +25,10 @@ from assessments.reports.inputs import (
     RemediationInput,
     StepInput,
 )
-from assessments.reports.method import risk_level
 from assessments.reports.render import render_pdf
 from assessments.reports.sample_checks import SampleCheck, sample_checks
+from assessments.scoring.levels import Level
+from assessments.scoring.nist import risk_level
 
 _NOW: Final = datetime(2026, 11, 23, 16, 4, tzinfo=UTC)
 _ROLES: Final = ("edge", "build", "pay", "web", "db", "batch")
@@ -100,7 +101,7 @@ def _finding(chance: random.Random, hosts: Sequence[HostInput]) -> FindingInput:
     return FindingInput(
         check_id=check.id,
         title=check.title,
-        level=risk_level(likelihood=likelihood, impact=impact),
+        level=int(risk_level(Level(likelihood), impact=Level(impact))),
         likelihood=likelihood,
         impact=impact,
         base_likelihood=check.likelihood,

@@ -41,7 +41,7 @@ def view_of(dataset: Plain, *, digest: str) -> Plain:
             "hosts": len(dataset["hosts"]),
             "hosts_shown": min(len(dataset["hosts"]), _HOSTS_SHOWN),
         },
-        "hosts": _cleaned(dataset["hosts"][:_HOSTS_SHOWN]),
+        "hosts": [_host(host) for host in dataset["hosts"][:_HOSTS_SHOWN]],
         "not_assessed": [_gap(gap) for gap in dataset["not_assessed"]],
         "good": _cleaned(dataset["good"]),
         "method": _cleaned(dataset["method"]),
@@ -66,6 +66,11 @@ def _control(control: Plain, digest: str) -> Plain:
     printed["title"] = printed["title"] or "Risk assessment report"
     printed["dataset_digest"] = digest
     return printed
+
+
+def _host(host: Plain) -> Plain:
+    named = ("name", "operating_system", "kernel", "agent_privilege")
+    return host | {key: line(host[key], limit=64) for key in named}
 
 
 def _areas(dataset: Plain, places: dict[str, int]) -> list[Plain]:
@@ -96,7 +101,7 @@ def _failing_checks(findings: list[Plain], places: dict[str, int]) -> list[Plain
     return [
         {
             "place": places.get(check_id, -1),
-            "id": line(check_id, limit=48),
+            "id": line(check_id, limit=24),
             "title": printed_title(finding),
             "level": finding["level"],
             "targets": targets[check_id],
@@ -110,7 +115,7 @@ def _register_row(finding: Plain, places: dict[str, int]) -> Plain:
     return {
         "place": places.get(finding["check_id"], -1),
         "id": line(finding["id"], limit=48),
-        "check": line(finding["check_id"], limit=48),
+        "check": line(finding["check_id"], limit=24),
         "level": finding["level"],
         "title": printed_title(finding),
         "host": line(finding["host"], limit=64),
