@@ -122,7 +122,10 @@ class Workbench:
 
 
 def production_environment(*, database: str, redis: str) -> dict[str, str]:
-    """The variables of a production server without TLS in front."""
+    """The variables of a production server without TLS in front.
+
+    Leases are short, so that tests need not wait long for the work of a killed worker.
+    """
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "workbench.settings.production",
@@ -133,6 +136,7 @@ def production_environment(*, database: str, redis: str) -> dict[str, str]:
         "UNDERPIN_ALLOWED_HOSTS": "127.0.0.1",
         "UNDERPIN_PUBLIC_URL": "http://127.0.0.1",
         "UNDERPIN_TLS_REDIRECT": "no",
+        "UNDERPIN_WORK_LEASE_SECONDS": "10",
     }
 
 

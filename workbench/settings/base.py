@@ -127,7 +127,13 @@ FACTS_MAX_AGE_HOURS = env.integer(
     low=1,
     high=8760,
 )
-WORK_LEASE_SECONDS = 120
+WORK_LEASE_SECONDS = env.integer(
+    "UNDERPIN_WORK_LEASE_SECONDS",
+    120,
+    "How long one piece of background work may take before another worker takes it over.",
+    low=5,
+    high=3600,
+)
 WORK_SWEEP_SECONDS = 3
 
 # ---- REST API -------------------------------------------------------------------------------
