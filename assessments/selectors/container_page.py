@@ -51,7 +51,7 @@ def container_page(workspace: Workspace, pk: uuid.UUID, *, now: datetime) -> Con
 
 def _findings(container: Container) -> list[Finding]:
     """Open findings of the container itself and of the pairs it is one half of. One query."""
-    pair = Q(target_key__startswith=f"{container.key}+") | Q(
+    pair = Q(target_key__startswith=f"pair:{container.key}+") | Q(
         target_key__endswith=f"+{container.key}"
     )
     mine = Q(container=container) | Q(host=container.host_id, target_kind="pair") & pair

@@ -177,7 +177,7 @@ def keys_of(finding: Finding) -> list[str]:
     """The keys of the containers a finding stands on: one, two for a pair, or none."""
     if finding.target_kind not in {"container", "pair"}:
         return []
-    return finding.target_key.split("+")
+    return finding.target_key.removeprefix(f"{finding.target_kind}:").split("+")
 
 
 def _containers(finding: Finding) -> list[Container]:

@@ -1,76 +1,135 @@
-"""A small estate for the Django tests: workspaces, people and agents that really post."""
+"""A workspace with hosts that reported, made through the services that agents and workers use."""
 
+import hashlib
 import json
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.test import Client
+from django.db import transaction
 
-from agents.models import EnrolmentToken
-from agents.services.enrolment_tokens import hash_of
-from tests.support.wire_agent import Answer, WireAgent
+from agents.facts.canonical import canonical_bytes, digest, root_digest
+from agents.models import Host, HostLive
+from agents.services.enrolment import Application, host_enrol
+from agents.services.enrolment_tokens import token_make
+from agents.services.index import IndexMessage, index_take
+from assessments.services.host_judge import host_judge
+from tests.unit.facts.sample_documents import load, parts_of, sections_of
 from workbench.core.access.request import Caller
 from workbench.core.models import Membership, Role, User, Workspace
 
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+PASSWORD = "correct horse battery staple"  # noqa: S105 - of test users only
+Change = Callable[[dict[str, Any]], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Estate:
-    """One workspace with one member per role."""
+    """One workspace with an administrator; hosts are added as agents add them."""
 
     workspace: Workspace
-    members: Mapping[Role, Membership]
+    admin: Membership
+    now: datetime
+    secret: str = field(default="")
 
-    def caller(self, role: Role = Role.ADMIN) -> Caller:
-        """The member of that role as a caller of services."""
-        return Caller(self.members[role].user, self.members[role])
+    @property
+    def caller(self) -> Caller:
+        """The administrator, acting."""
+        return Caller(self.admin.user, self.admin)
 
-    def browser(self, role: Role = Role.ADMIN) -> Client:
-        """A test client signed in as the member of that role."""
-        client = Client()
-        client.force_login(
-            self.members[role].user, backend="allauth.account.auth_backends.AuthenticationBackend"
-        )
-        return client
+    def member(self, role: Role) -> Membership:
+        """Another person with this role."""
+        return member_of(self.workspace, f"{role}@{self.workspace.pk}.example", role=role)
+
+    def host(self, name: str, *, sample: str = "as-found", change: Change | None = None) -> Host:
+        """Enrol a host, take its facts, and judge them."""
+        if not self.secret:
+            self.secret = token_make(
+                self.caller, name="first", days=1, max_uses=9_999, mode="auto", now=self.now
+            )[1]
+        enrolled = host_enrol(application(name, token=self.secret), now=self.now)
+        document = load(sample)
+        if change is not None:
+            change(document)
+        self.report(enrolled.host, document, number=1)
+        enrolled.host.refresh_from_db()
+        return enrolled.host
+
+    def report(self, host: Host, document: dict[str, Any], *, number: int) -> None:
+        """Take an index with these facts, and judge the host as a worker does."""
+        index_take(host.pk, message_of(document, number=number), now=self.now)
+        store = host_judge(str(host.pk))
+        if store is not None:
+            with transaction.atomic():
+                store()
+
+    def silence(self, host: Host, *, for_: timedelta) -> None:
+        """Put the last sign of life into the past."""
+        HostLive.objects.filter(host=host).update(last_seen=self.now - for_)
 
 
-def make_estate(name: str = "Platform security") -> Estate:
-    """A new workspace with an administrator, analyst, reviewer and remediation owner."""
+def new_estate(name: str, *, now: datetime) -> Estate:
+    """An empty workspace with its administrator."""
     workspace = Workspace.objects.create(name=name)
-    members = {}
-    for role in Role:
-        user = User.objects.create_user(f"{role}-{secrets.token_hex(4)}@example.org")
-        members[role] = Membership.objects.create(user=user, workspace=workspace, role=role)
-    return Estate(workspace, members)
+    admin = member_of(workspace, f"admin@{workspace.pk}.example", role=Role.ADMIN)
+    return Estate(workspace, admin, now)
 
 
-def enrolment_secret(workspace: Workspace, *, max_uses: int = 1_000) -> str:
-    """A usable enrolment token of the workspace."""
-    secret = f"ue_{secrets.token_hex(12)}"
-    now = datetime.now(tz=UTC)
-    EnrolmentToken.unscoped.create(
-        workspace=workspace,
-        name="tests",
-        secret_hash=hash_of(secret),
-        max_uses=max_uses,
-        expires_at=now + timedelta(days=1),
+def member_of(workspace: Workspace, email: str, *, role: Role) -> Membership:
+    """A person who can sign in with ``PASSWORD``."""
+    user = User.objects.create_user(email, PASSWORD)
+    return Membership.objects.create(user=user, workspace=workspace, role=role)
+
+
+def application(name: str, *, token: str) -> Application:
+    """What an agent sends when it enrols."""
+    return Application(
+        token=token,
+        nonce=secrets.token_hex(8),
+        secret_hash=hashlib.sha256(secrets.token_bytes(32)).hexdigest(),
+        name=name,
+        fingerprint="",
+        labels={"env": "prod"},
+        agent_version="0.1.0",
     )
-    return secret
 
 
-def client_post(path: str, raw: bytes, headers: Mapping[str, str]) -> Answer:
-    """The wire of a ``WireAgent`` through Django's test client."""
-    response = Client().post(path, raw, content_type="application/json", headers=headers)
-    body = json.loads(response.content) if response.content else None
-    return Answer(response.status_code, body)
+def message_of(document: dict[str, Any], *, number: int) -> IndexMessage:
+    """The index of a document, with every body inline."""
+    bodies: dict[str, bytes] = {}
+    sections = {name: _keep(body, bodies) for name, body in sections_of(document).items()}
+    containers = [
+        (part.key, _keep(part.identity, bodies), _keep(part.posture, bodies))
+        for part in parts_of(document)
+    ]
+    pairs = {key: [identity, posture] for key, identity, posture in containers}
+    return IndexMessage(number, root_digest(dict(sections), pairs), sections, containers, bodies)
 
 
-def enrolled_agent(estate: Estate, *, name: str = "host-a") -> WireAgent:
-    """An agent that has joined the workspace."""
-    agent = WireAgent(client_post, name=name)
-    answer = agent.enrol(enrolment_secret(estate.workspace))
-    assert answer.status == 201, answer
-    return agent
+def renamed(document: dict[str, Any], name: str) -> None:
+    """Give the first container another name."""
+    document["containers"][0]["name"] = name
+
+
+def replicas(count: int) -> Change:
+    """A change that gives the document ``count`` containers, copies of its first ones."""
+
+    def change(document: dict[str, Any]) -> None:
+        originals: Iterable[dict[str, Any]] = list(document["containers"])
+        copies = []
+        for place in range(count):
+            copy = json.loads(json.dumps(list(originals)[place % len(list(originals))]))
+            copy["key"] = f"{place:012x}"
+            copy["id"] = f"{place:064x}"
+            copy["name"] = f"{copy.get('name') or 'unnamed'}-{place}"
+            copies.append(copy)
+        document["containers"] = copies
+
+    return change
+
+
+def _keep(body: Any, bodies: dict[str, bytes]) -> str:
+    raw = canonical_bytes(body)
+    bodies[digest(raw)] = raw
+    return digest(raw)
