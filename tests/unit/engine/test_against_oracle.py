@@ -6,7 +6,7 @@ other engine drops both signs before it looks at the type; here it is unknown.
 
 from typing import Any
 
-from cel_expr_python import cel
+from cel_expr_python import cel  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +18,7 @@ from tests.unit.engine.expressions import conditions, facts
 from tests.unit.engine.world import POLICY, read
 
 ORACLE = cel.NewEnv(
-    variables={name: cel.Type.DYN for name in ("container", "kernel", "policy", "images")}
+    variables=dict.fromkeys(("container", "kernel", "policy", "images"), cel.Type.DYN)
 )
 
 

@@ -1,6 +1,7 @@
 """Four answers in the order they are defined, on the fast path and on the reference."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def status(one: Check, facts: Mapping[str, object]) -> Status:
     [({"privileged": False}, PASS), ({"privileged": True}, FAIL), ({}, UNKNOWN)],
 )
 def test_a_missing_fact_is_unknown_and_never_a_pass(
-    facts: dict[str, object], expected: Status
+    facts: dict[str, Any], expected: Status
 ) -> None:
     assert status(check("!container.privileged"), container(**facts)) is expected
 
@@ -38,7 +39,9 @@ def test_not_applicable_ends_the_evaluation_and_its_error_does_not(
     pids: int | None, expected: Status
 ) -> None:
     one = check("!container.privileged", not_applicable="container.pids == 1")
-    facts = {"privileged": True} if pids is None else {"privileged": True, "pids": pids}
+    facts: dict[str, Any] = (
+        {"privileged": True} if pids is None else {"privileged": True, "pids": pids}
+    )
     assert status(one, container(**facts)) is expected
 
 
@@ -64,7 +67,7 @@ def test_a_pass_counts_only_if_the_watcher_saw_and_a_fail_stays(
     privileged: bool, pids: int | None, expected: Status
 ) -> None:
     one = check("!container.privileged", pass_only_if="container.pids == 1")
-    facts: dict[str, object] = {"privileged": privileged}
+    facts: dict[str, Any] = {"privileged": privileged}
     if pids is not None:
         facts["pids"] = pids
     assert status(one, container(**facts)) is expected
@@ -152,7 +155,7 @@ def test_a_missing_section_is_unknown_for_every_check_that_reads_it() -> None:
 
 def test_an_error_names_the_check_the_part_and_the_column() -> None:
     one = check("true", not_applicable="container.nothing")
-    with pytest.raises(ExpressionError, match="TST-01, not_applicable: .*column 11"):
+    with pytest.raises(ExpressionError, match=r"TST-01, not_applicable: .*column 11"):
         Engine([one], TYPES)
 
 

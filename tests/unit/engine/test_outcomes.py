@@ -1,5 +1,7 @@
 """Evidence, reasons and adjustments of one result."""
 
+from typing import Any
+
 import pytest
 
 from assessments.engine.check import Adjuster, Check, Status
@@ -8,14 +10,14 @@ from assessments.engine.outcome import AdjustmentState, Outcome
 from tests.unit.engine.world import TYPES, check, container, document
 
 
-def outcome(one: Check, facts: dict[str, object], **more: object) -> Outcome:
+def outcome(one: Check, facts: dict[str, Any], **more: object) -> Outcome:
     """Return the result of a check on a single container."""
     evaluation = Engine([one], TYPES).evaluate(document(facts, **more))
     (row,) = evaluation.rows
     return evaluation.explain(one, row.targets[0])
 
 
-def evidence(one: Check, facts: dict[str, object]) -> list[tuple[str, str, str]]:
+def evidence(one: Check, facts: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return the evidence as plain values."""
     found = outcome(one, container(**facts)).evidence
     return [(item.path, item.observed, item.expected) for item in found]
@@ -108,7 +110,7 @@ def evidence(one: Check, facts: dict[str, object]) -> list[tuple[str, str, str]]
     ],
 )
 def test_evidence_is_the_fact_that_decided(
-    passes: str, facts: dict[str, object], expected: list[tuple[str, str, str]]
+    passes: str, facts: dict[str, Any], expected: list[tuple[str, str, str]]
 ) -> None:
     assert evidence(check(passes), facts) == expected
 
@@ -250,7 +252,7 @@ def test_an_adjuster_is_applied_not_applied_or_not_known() -> None:
     ],
 )
 def test_the_part_of_the_check_that_decided_is_the_reason(
-    changes: dict[str, object], facts: dict[str, object], reason: str
+    changes: dict[str, object], facts: dict[str, Any], reason: str
 ) -> None:
     one = check("!container.privileged", **changes)
     found = outcome(one, container(privileged=False, **facts))

@@ -76,7 +76,7 @@ def test_site_parameters_are_found() -> None:
 def test_types_come_from_the_schema_and_the_defaults() -> None:
     scope = TYPES.scope("container")
     assert scope["container"].fields["load"].kind is Kind.NUMBER
-    assert scope["host"].fields["mode"].values == {"v1", "v2"}
+    assert scope["host"].fields["mode"].values == frozenset({"v1", "v2"})
     assert scope["policy"].fields["share"].kind is Kind.NUMBER
     assert "unknowns" not in scope
     assert "runtime" not in scope

@@ -103,7 +103,7 @@ def check(passes: str, **changes: Any) -> Check:
     return Check(**{**values, **changes})
 
 
-def container(key: str = "aaaaaaaaaaaa", **facts: object) -> dict[str, object]:
+def container(key: str = "aaaaaaaaaaaa", **facts: Any) -> dict[str, object]:
     """Return the facts of a running container."""
     return {"key": key, "name": f"name-{key[:2]}", "state": "running", **facts}
 
