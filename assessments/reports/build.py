@@ -170,7 +170,7 @@ def _host_row(host: HostInput, levels: list[int]) -> ds.HostRow:
         findings=len(levels),
         containers=host.containers,
         agent_privilege=host.agent_privilege,
-        last_seen=utc(host.last_seen),
+        last_seen=utc(host.last_seen or host.oldest_fact_at),
         oldest_fact_at=utc(host.oldest_fact_at),
         unknown=host.unknown_count,
     )

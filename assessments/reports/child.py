@@ -7,6 +7,7 @@ Progress and errors go to standard error, one JSON object in a line.
 import hashlib
 import io
 import json
+import os
 import resource
 import sys
 from datetime import datetime
@@ -108,4 +109,6 @@ def _say(**entry: str | int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    # Freeing the typesetter's memory piece by piece took 0.1 s for 1,000 findings.
+    os._exit(code)

@@ -72,7 +72,7 @@ def _case(findings: list[Plain]) -> Plain:
             {
                 "id": line(finding["id"], limit=48),
                 "host": line(finding["host"], limit=64),
-                "target": "" if finding["target_kind"] == "host" else printed_target(finding),
+                "target": printed_target(finding),
                 "container_id": _short_ids(finding["container_id"]),
                 "first_seen": line(finding["first_seen"][:10]),
             }
@@ -128,7 +128,8 @@ def printed_title(finding: Plain) -> str:
 
 
 def printed_target(finding: Plain) -> str:
+    """The target beside its host; empty for the host itself."""
     if finding["target_kind"] == "host":
-        return "the host itself"
+        return ""
     name = finding["target_name"] or finding["container_id"]
     return line(f"{finding['target_kind']} {name}", limit=64)

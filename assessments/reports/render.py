@@ -64,10 +64,13 @@ def render_pdf(
         given.seek(0)
         arguments = [str(max_memory_bytes), str(max(1, round(timeout_seconds)))]
         with _started(arguments, empty_folder, given, made) as child:
-            diagnostics = _watched(child, deadline, on_progress)
+            try:
+                diagnostics = _watched(child, deadline, on_progress)
+            except BaseException:  # an interrupt, or the caller's progress function
+                child.kill()
+                raise
             if diagnostics is None:
                 child.kill()
-                child.wait()
                 msg = f"the report was not ready after {timeout_seconds:g} seconds"
                 raise RenderError(msg)
             code = child.wait()

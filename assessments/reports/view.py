@@ -32,7 +32,7 @@ def view_of(dataset: Plain, *, digest: str) -> Plain:
         "control": _control(dataset["control"], digest),
         "summary": _cleaned(dataset["summary"]),
         "areas": _areas(dataset, places),
-        "register": [_register_row(finding, places) for finding in findings[:REGISTER_LIMIT]],
+        "register": _register(findings[:REGISTER_LIMIT], places),
         "checks": checks_in_detail(detailed),
         "counts": {
             "findings": len(findings),
@@ -110,18 +110,32 @@ def _failing_checks(findings: list[Plain], places: dict[str, int]) -> list[Plain
     ]
 
 
-def _register_row(finding: Plain, places: dict[str, int]) -> Plain:
-    """`places` tells at which place of the details a check is; -1 says that it is not there."""
+def _register(findings: list[Plain], places: dict[str, int]) -> list[Plain]:
+    """One row per check and score, with the finding and target of each host; worst first.
+
+    `places` tells at which place of the details a check is; -1 says that it is not there.
+    """
+    rows: dict[tuple[Any, ...], list[Plain]] = {}
+    for finding in findings:
+        score = (finding["level"], finding["likelihood"], finding["impact"])
+        rows.setdefault((*score, finding["check_id"]), []).append(finding)
+    return [_register_row(members, places) for members in rows.values()]
+
+
+def _register_row(findings: list[Plain], places: dict[str, int]) -> Plain:
+    first = findings[0]
+    hosts: dict[str, list[Plain]] = {}
+    for finding in findings:
+        named = {"id": line(finding["id"], limit=48), "target": printed_target(finding)}
+        hosts.setdefault(finding["host"], []).append(named)
     return {
-        "place": places.get(finding["check_id"], -1),
-        "id": line(finding["id"], limit=48),
-        "check": line(finding["check_id"], limit=24),
-        "level": finding["level"],
-        "title": printed_title(finding),
-        "host": line(finding["host"], limit=64),
-        "target": printed_target(finding),
-        "likelihood": finding["likelihood"],
-        "impact": finding["impact"],
+        "place": places.get(first["check_id"], -1),
+        "check": line(first["check_id"], limit=24),
+        "level": first["level"],
+        "title": printed_title(first),
+        "likelihood": first["likelihood"],
+        "impact": first["impact"],
+        "hosts": [{"name": line(host, limit=64), "found": found} for host, found in hosts.items()],
     }
 
 

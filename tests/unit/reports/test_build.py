@@ -221,6 +221,13 @@ def test_limits_name_hosts_with_less_than_full_rights_and_silent_ones() -> None:
     assert "1 host in scope never reported" in limits
 
 
+def test_a_host_whose_facts_are_here_has_reported() -> None:
+    host = HostInput(name="local", oldest_fact_at=NOW)
+    dataset = build_dataset(control(), hosts=[host], findings=[])
+    assert dataset.hosts[0].last_seen == "2026-11-23T16:04:00Z"
+    assert "never reported" not in " ".join(dataset.limits)
+
+
 def test_times_are_printed_in_utc_and_need_a_zone() -> None:
     berlin = timezone(timedelta(hours=1))
     moment = datetime(2026, 11, 23, 1, 0, tzinfo=berlin)

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import sys
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -212,6 +213,16 @@ def test_progress_is_told_in_order_and_ends_at_the_whole() -> None:
     assert [item.stage for item in told] == list(Stage)
     assert [item.percent for item in told] == sorted(item.percent for item in told)
     assert told[-1].percent == 100
+
+
+def test_a_caller_that_gives_up_stops_the_child() -> None:
+    def give_up(told: Progress) -> None:
+        raise KeyboardInterrupt(told.stage)
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt, match="read"):
+        render_pdf(sample_dataset(findings=3_000, hosts=2), on_progress=give_up)
+    assert time.monotonic() - started < 3
 
 
 def test_the_child_sees_neither_our_environment_nor_our_files(

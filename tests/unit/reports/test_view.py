@@ -12,6 +12,10 @@ def view_with(findings: int, hosts: int = 3) -> dict[str, Any]:
     return view_of(json.loads(dataset.canonical_bytes()), digest=dataset.digest())
 
 
+def ids_in_register(view: dict[str, Any]) -> list[str]:
+    return [f["id"] for row in view["register"] for host in row["hosts"] for f in host["found"]]
+
+
 def test_up_to_the_limit_every_finding_is_in_both_lists() -> None:
     counts = view_with(REGISTER_LIMIT)["counts"]
     assert counts["registered"] == counts["detailed"] == counts["findings"] == REGISTER_LIMIT
@@ -20,14 +24,21 @@ def test_up_to_the_limit_every_finding_is_in_both_lists() -> None:
 def test_above_the_limit_the_worst_are_registered_and_fewer_described() -> None:
     view = view_with(REGISTER_LIMIT + 1)
     described = sum(len(case["targets"]) for check in view["checks"] for case in check["cases"])
-    assert len(view["register"]) == REGISTER_LIMIT
+    assert len(set(ids_in_register(view))) == REGISTER_LIMIT
     assert described == DETAIL_LIMIT
 
 
 def test_each_finding_stands_in_exactly_one_case() -> None:
     view = view_with(200)
     ids = [t["id"] for check in view["checks"] for case in check["cases"] for t in case["targets"]]
-    assert sorted(ids) == sorted(row["id"] for row in view["register"])
+    assert sorted(ids) == sorted(ids_in_register(view)) == sorted(set(ids))
+
+
+def test_a_row_of_the_register_holds_one_check_and_score_worst_first() -> None:
+    rows = view_with(200)["register"]
+    keys = [(row["check"], row["level"], row["likelihood"], row["impact"]) for row in rows]
+    assert len(set(keys)) == len(keys)
+    assert [row["level"] for row in rows] == sorted((row["level"] for row in rows), reverse=True)
 
 
 def test_targets_of_one_case_share_numbers_steps_and_evidence() -> None:
