@@ -32,6 +32,11 @@ class ContainerPage:
         """The worst open level, 0 when nothing fails."""
         return max((level for level in range(1, 6) if self.levels[level]), default=0)
 
+    @property
+    def has_pairs(self) -> bool:
+        """True when some of what fails stands between this container and another."""
+        return any(row.finding.target_kind == "pair" for row in self.failing)
+
 
 def container_page(workspace: Workspace, pk: uuid.UUID, *, now: datetime) -> ContainerPage | None:
     """One container of the workspace, or None. Eight queries, and one per 500 bodies of facts."""

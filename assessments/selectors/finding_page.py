@@ -61,7 +61,12 @@ class StepLine:
         if self.state == "not_known":
             return "not known, so nothing moved"
         moved = [name for name in ("likelihood", "impact") if getattr(self, name)]
-        return " and ".join(moved) if moved else "does not hold here"
+        return " and ".join(moved) or "holds, and the numbers were at their end already"
+
+    @property
+    def holds(self) -> bool:
+        """False when the reason was looked at and does not hold here."""
+        return self.state != "not_applied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,16 @@ class FindingPage:
     def steps(self) -> list[StepLine]:
         """What moved, or could have moved, likelihood and impact."""
         return [_step(step) for step in self.finding.steps if isinstance(step, dict)]
+
+    @property
+    def held(self) -> list[StepLine]:
+        """The steps that hold, or whose fact is not known."""
+        return [step for step in self.steps if step.holds]
+
+    @property
+    def not_held(self) -> list[StepLine]:
+        """The steps that were looked at and do not hold."""
+        return [step for step in self.steps if not step.holds]
 
     @property
     def evidence(self) -> list[dict[str, Any]]:

@@ -51,7 +51,7 @@ class FindingFilters:
 
 
 SORTS: Final[Mapping[str, tuple[object, ...]]] = {
-    "risk": ("-level", (F("likelihood") * F("impact")).desc(), "first_seen", "pk"),
+    "risk": ("-level", (F("likelihood") * F("impact")).desc(), "first_seen", "check_id", "pk"),
     "since": ("-first_seen", "pk"),
     "host": ("host__name", "-level", "pk"),
     "target": ("target_name", "-level", "pk"),

@@ -5,11 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final
 
 from agents.models import Host
 from agents.selectors.facts import facts_of
 from assessments.catalogue.loader import load_catalogue
+from assessments.figures.names import level_word
 from assessments.models import Finding
 from assessments.selectors.containers import ContainerRow, containers_on
 from assessments.selectors.counts import Tally, counts_by
@@ -19,6 +21,7 @@ from assessments.selectors.strata import Layer, strata_of
 from workbench.core.models import Workspace
 
 EXAMPLES: Final = 4
+SHOWN_OPEN: Final = 25
 
 
 @dataclass(slots=True)
@@ -38,6 +41,20 @@ class Broken:
         if len(self.targets) == 1:
             return self.targets[0]
         return f"{len(self.targets)} targets"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The rules of one level that are not met; the worst groups are shown open."""
+
+    level: int
+    rules: tuple[Broken, ...]
+    is_open: bool
+
+    @property
+    def word(self) -> str:
+        """The level in words."""
+        return level_word(self.level)
 
 
 @dataclass(slots=True)
@@ -75,6 +92,16 @@ class HostPage:
     def host(self) -> Host:
         """The host itself."""
         return self.row.host
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Rules by level, worst first; open until about 25 rules are shown."""
+        groups, shown = [], 0
+        for level, rules in groupby(self.broken, key=lambda rule: rule.level):
+            group = Group(level, tuple(rules), is_open=not shown or shown < SHOWN_OPEN)
+            shown += len(group.rules)
+            groups.append(group)
+        return tuple(groups)
 
     @property
     def query(self) -> str:

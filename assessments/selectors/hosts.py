@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from agents.models import Container, Host, HostState
@@ -18,6 +18,12 @@ from workbench.core.models import Workspace
 
 PAGE_ROWS: Final = 50
 WORST_SHOWN: Final = 6
+# Among equals, what lets a container out comes before how people and logs are kept.
+ESCAPES_FIRST: Final = Case(
+    When(area="segregation", target_kind="container", then=Value(2)),
+    When(area="segregation", then=Value(1)),
+    default=Value(0),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +162,7 @@ def _reasons(hosts: Sequence[Host]) -> dict[object, str]:
     """The worst finding of each host in words, with the container it stands on. One query."""
     mine = Finding.unscoped.filter(host__in=hosts, closed_at__isnull=True, level__gte=1)
     best = mine.filter(host=OuterRef("host")).order_by(
-        "-level", (F("likelihood") * F("impact")).desc(), "check_id", "pk"
+        "-level", (F("likelihood") * F("impact")).desc(), ESCAPES_FIRST.desc(), "check_id", "pk"
     )
     chosen = mine.filter(pk=Subquery(best.values("pk")[:1]))
     reasons = {}

@@ -18,7 +18,7 @@ from assessments.catalogue.loader import load_catalogue
 from assessments.figures.names import AREAS, LEVELS_WORST_FIRST, area_name, in_known_order
 from assessments.models import Finding
 from assessments.selectors.counts import Tally, counts_by, stale_before
-from assessments.selectors.hosts import HostRow, worst_hosts
+from assessments.selectors.hosts import ESCAPES_FIRST, HostRow, worst_hosts
 from assessments.selectors.matrix import Matrix, matrix_of
 from assessments.selectors.sentences import count_words, worst_sentence
 from assessments.selectors.strata import Layer, strata_of
@@ -120,8 +120,8 @@ def _worst_check(workspace: Workspace) -> WorstCheck | None:
     row = (
         rows.values("check_id")
         .annotate(worst=Max("level"), product=Max("likelihood") + Max("impact"))
-        .annotate(hosts=Count("host", distinct=True), targets=Count("pk"))
-        .order_by("-worst", "-product", "-hosts", "-targets", "check_id")
+        .annotate(hosts=Count("host", distinct=True), targets=Count("pk"), order=Max(ESCAPES_FIRST))
+        .order_by("-worst", "-product", "-order", "-hosts", "-targets", "check_id")
         .first()
     )
     if row is None:
