@@ -1,6 +1,7 @@
 """The agent of this machine in the embedded mode: enrolled by the server itself, run as its child."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -57,9 +58,9 @@ def running(*, server: str, state_folder: Path, secret: str) -> Iterator[None]:
     state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     arguments = [sys.executable, str(PROGRAM), "run", "--server", server, "--state", str(state_folder)]
     arguments += ["--interval", str(settings.HEARTBEAT_INTERVAL_SECONDS)]
-    if secret:
-        arguments += ["--token", secret]
-    agent = subprocess.Popen(arguments)  # noqa: S603 - our own interpreter and program
+    # By the environment: arguments stand in every process listing.
+    environment = {**os.environ, "UNDERPIN_ENROL_TOKEN": secret}
+    agent = subprocess.Popen(arguments, env=environment)  # noqa: S603 - our own program
     try:
         yield
     finally:

@@ -1,14 +1,15 @@
 """Addresses of the REST API (``/api/v1/``)."""
 
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView
+from drf_spectacular.views import SpectacularAPIView
 
 from assessments.api import views
+from assessments.api.docs import docs
 
 app_name = "api"
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularRedocView.as_view(url_name="api:schema"), name="docs"),
+    path("docs/", docs, name="docs"),
     path("hosts/", views.HostList.as_view(), name="host-list"),
     path("hosts/<uuid:pk>/", views.HostDetail.as_view(), name="host-detail"),
     path("containers/", views.ContainerList.as_view(), name="container-list"),

@@ -5,7 +5,7 @@ import threading
 import pytest
 from django.db import connection, transaction
 
-from tests.support.estate import NOW, make_estate
+from tests.support.joined import NOW, make_estate
 from workbench.core import audit
 from workbench.core.models import AuditEntry, Workspace
 

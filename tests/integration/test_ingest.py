@@ -24,7 +24,7 @@ from agents.models import (
 from agents.selectors.facts import facts_of
 from agents.services.events import FACTS_CHANGED
 from agents.services.last_seen import write_last_seen
-from tests.support.estate import Estate, client_post, enrolled_agent, enrolment_secret, make_estate
+from tests.support.joined import Estate, client_post, enrolled_agent, enrolment_secret, make_estate
 from tests.support.wire_agent import WireAgent
 from workbench.core.models import AuditEntry, WorkItem
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from tests.support.estate import NOW
+from tests.support.joined import NOW
 from workbench.core.models import WorkItem, Workspace
 from workbench.core.work import items
 

@@ -17,7 +17,7 @@ from django.urls import reverse
 from agents.models import Blob, Container, Host, HostSection
 from assessments.models import Finding, Report
 from tests.security.hostile_bodies import BODIES, Body
-from tests.support.estate import Estate, enrolled_agent, make_estate
+from tests.support.joined import Estate, enrolled_agent, make_estate
 from tests.support.wire_agent import WireAgent
 from workbench.core.models import Role, WorkItem
 

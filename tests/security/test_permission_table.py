@@ -7,12 +7,12 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from tests.security.routes import all_routes
-from tests.support.estate import Estate, make_estate
+from tests.support.joined import Estate, make_estate
 from workbench.core.access import tokens
 from workbench.core.access.principals import Principal
 from workbench.core.access.table import ROUTES, allowed
 from workbench.core.models import Role
-from tests.support.estate import NOW
+from tests.support.joined import NOW
 
 ABSENT = uuid.UUID(int=0)
 

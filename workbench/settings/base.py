@@ -19,7 +19,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "rest_framework",
     "drf_spectacular",
-    "drf_spectacular_sidecar",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -118,7 +117,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 
 # ---- the product ----------------------------------------------------------------------------
 HEARTBEAT_INTERVAL_SECONDS = env.integer(
-    "UNDERPIN_HEARTBEAT_SECONDS", 60, "How often an agent reports.", low=5, high=3600
+    "UNDERPIN_HEARTBEAT_SECONDS", 60, "How often an agent reports.", low=30, high=3600
 )
 FACTS_MAX_AGE_HOURS = env.integer(
     "UNDERPIN_FACTS_MAX_AGE_HOURS",
@@ -153,8 +152,6 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Hosts, containers, findings, checks and reports of one workspace.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_PERMISSIONS": ["workbench.core.api.permission.AllowedByTable"],
 }

@@ -1,9 +1,10 @@
 """``manage.py run``: the embedded workbench, with this machine enrolled."""
 
 import secrets
+import signal
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management import call_command
@@ -34,6 +35,7 @@ class Command(BaseCommand):
             message = "run is for the embedded mode; production is started by docker compose"
             raise CommandError(message)
         check_port(port)
+        signal.signal(signal.SIGTERM, leave)  # until the server takes the signal over
         call_command("migrate", verbosity=0)
         first = installation_open(now=timezone.now())
         local_agent.program_build()
@@ -50,6 +52,11 @@ class Command(BaseCommand):
         self.stdout.flush()
         with local_agent.running(server=server, state_folder=state_folder, secret=secret):
             serve(port)
+
+
+def leave(*_: object) -> NoReturn:
+    """End on SIGTERM so that the agent's block ends too."""
+    raise SystemExit(0)
 
 
 def check_port(port: int) -> None:
