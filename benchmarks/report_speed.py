@@ -21,7 +21,7 @@ from assessments.reports.view import view_of
 
 FINDINGS = 1_000
 HOSTS = 40
-RUNS = 5
+RUNS = 7
 BUDGET_RATIO = 1.5
 ROOT = Path(__file__).resolve().parents[1]
 

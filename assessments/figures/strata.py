@@ -40,11 +40,13 @@ class Stratum:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A container that stands on the layers."""
+    """A container that stands on the layers; its numbers mean the same as those of a room."""
 
     name: str
     level: int = 0
     findings: int = 0
+    passed: int = 0
+    unknown: int = 0
     href: str = ""
 
 
@@ -81,7 +83,7 @@ def strata_alt(layers: Sequence[Stratum], *, standing: Sequence[Standing] = ()) 
     """The figure in words, with all its numbers."""
     sentences = []
     if standing:
-        each = (f"{item.name} {_state(item.level, item.findings, 1, 0)}" for item in standing)
+        each = (f"{item.name} {_room_state(_as_room(item))}" for item in standing)
         sentences.append(f"Containers: {', '.join(each)}.")
     for layer in layers:
         each = (f"{room.name} {_room_state(room)}" for room in layer.rooms)
@@ -89,20 +91,20 @@ def strata_alt(layers: Sequence[Stratum], *, standing: Sequence[Standing] = ()) 
     return " ".join(sentences)
 
 
+def _as_room(container: Standing) -> Room:
+    return Room(**vars(container))
+
+
 def _room_state(room: Room) -> str:
-    return _state(room.level, room.findings, room.passed, room.unknown)
-
-
-def _state(level: int, findings: int, passed: int, unknown: int) -> str:
     """The words in a room. Unknown is never shown as a pass."""
-    if level:
-        return f"{level_word(level)} · {findings}"
-    if unknown:
-        return f"{unknown} unknown"
-    return "All pass" if passed else "Not checked"
+    if room.level:
+        return f"{level_word(room.level)} · {room.findings}"
+    if room.unknown:
+        return f"{room.unknown} unknown"
+    return "All pass" if room.passed else "Not checked"
 
 
-def _tokens(level: int, passed: int, unknown: int) -> tuple[str, str]:
+def _colours(level: int, passed: int, unknown: int) -> tuple[str, str]:
     if level:
         return f"level-{level}", f"level-{level}-ink"
     if unknown or not passed:
@@ -154,7 +156,7 @@ def _wrapped(words: str, *, width: float, size: float) -> list[str]:
 
 def _room(room: Room, box: _Box) -> str:
     state = _room_state(room)
-    ground, ink = _tokens(room.level, room.passed, room.unknown)
+    ground, ink = _colours(room.level, room.passed, room.unknown)
     inside = box.width - 2 * _PADDING
     hint = svg.title(f"{room.name}: {state}")
     if room.level and room.unknown:
@@ -186,10 +188,7 @@ def _standing_row(standing: Sequence[Standing], width: int) -> tuple[str, int]:
     shown = list(standing[:_STANDING_SHOWN])
     hidden = len(standing) - len(shown)
     boxes = _grid(len(shown), 0, 0, width, height=_STANDING_HEIGHT)
-    parts = [
-        _room(Room(name=s.name, level=s.level, findings=s.findings, passed=1, href=s.href), box)
-        for s, box in zip(shown, boxes, strict=True)
-    ]
+    parts = [_room(_as_room(container), box) for container, box in zip(shown, boxes, strict=True)]
     bottom = boxes[-1].y + _STANDING_HEIGHT + _GAP
     if hidden:
         words = f"and {hidden} more containers"

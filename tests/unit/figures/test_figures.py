@@ -139,6 +139,16 @@ def test_containers_stand_above_the_layers() -> None:
     assert tops["High · 7"] < tops["Kernel"] < tops["Platform"]
 
 
+def test_a_container_that_was_not_decided_does_not_stand_as_passing() -> None:
+    standing = [
+        strata.Standing(name="good", passed=3),
+        strata.Standing(name="doubtful", passed=3, unknown=2),
+        strata.Standing(name="new"),
+    ]
+    words = words_in(strata.strata([strata.Stratum(name="Kernel")], standing=standing))
+    assert words[:6] == ["good", "All pass", "doubtful", "2 unknown", "new", "Not checked"]
+
+
 def test_many_containers_are_counted_and_not_drawn_without_end() -> None:
     standing = [strata.Standing(name=f"c{n}") for n in range(40)]
     words = words_in(strata.strata([strata.Stratum(name="Kernel")], standing=standing))
