@@ -37,6 +37,7 @@ from assessments.engine.expression.unknown import Located, Surroundings, Unknown
 MAX_ITEMS = 10
 MAX_CHARACTERS = 500
 NOT_KNOWN = "not known"
+TOO_DEEP = "nested too deep to be shown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,12 @@ def shown(value: object) -> str:
     """Return a value as compact JSON text of at most 500 characters."""
     if isinstance(value, Unknown):
         return NOT_KNOWN
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    except RecursionError:
+        return TOO_DEEP
+    # A lone surrogate is legal in JSON and in no database.
+    text = text.encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= MAX_CHARACTERS else f"{text[: MAX_CHARACTERS - 1]}…"
 
 

@@ -11,7 +11,17 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from assessments.engine.expression import operations
-from assessments.engine.expression.code import call, entry, is_class, is_in, load
+from assessments.engine.expression.code import (
+    COMPARE,
+    call,
+    constants_of,
+    entry,
+    is_class,
+    is_in,
+    is_plain,
+    listed,
+    load,
+)
 from assessments.engine.expression.nodes import (
     Arithmetic,
     Call,
@@ -47,14 +57,6 @@ _CLASSES = {
     Kind.LIST: "list",
     Kind.MAP: "dict",
     Kind.OBJECT: "dict",
-}
-_COMPARE: dict[CompareOperator, ast.cmpop] = {
-    CompareOperator.EQUAL: ast.Eq(),
-    CompareOperator.NOT_EQUAL: ast.NotEq(),
-    CompareOperator.LESS: ast.Lt(),
-    CompareOperator.LESS_OR_EQUAL: ast.LtE(),
-    CompareOperator.GREATER: ast.Gt(),
-    CompareOperator.GREATER_OR_EQUAL: ast.GtE(),
 }
 _EQUALITY = (CompareOperator.EQUAL, CompareOperator.NOT_EQUAL)
 _TESTS = (Compare, Membership, Has, Not, Logic, Method)
@@ -183,13 +185,13 @@ class Emitter:
         kind = self._type(node.left).kind
         if node.operator not in _EQUALITY:
             one, other = self._ordered(node.left), self._ordered(node.right)
-            return ast.Compare(one, [_COMPARE[node.operator]], [other])
-        if any(_is_plain(side) for side in (node.left, node.right)):
+            return ast.Compare(one, [COMPARE[node.operator]], [other])
+        if any(is_plain(side) for side in (node.left, node.right)):
             left, right = self._value(node.left), self._value(node.right)
-            return ast.Compare(left, [_COMPARE[node.operator]], [right])
+            return ast.Compare(left, [COMPARE[node.operator]], [right])
         if kind is Kind.STRING:
             left, right = self._scalar(node.left), self._value(node.right)
-            return ast.Compare(left, [_COMPARE[node.operator]], [right])
+            return ast.Compare(left, [COMPARE[node.operator]], [right])
         same = self._same(node)
         return same if node.operator is CompareOperator.EQUAL else ast.UnaryOp(ast.Not(), same)
 
@@ -207,11 +209,11 @@ class Emitter:
         return ast.BoolOp(ast.And(), [is_equal, is_other])
 
     def _ordered(self, node: Node) -> ast.expr:
-        return self._value(node) if self._type(node).kind is Kind.STRING else self._number(node)
+        return self._scalar(node) if self._type(node).kind is Kind.STRING else self._number(node)
 
     def _membership(self, node: Membership) -> ast.expr:
         text = self._type(node.item).kind is Kind.STRING
-        constants = _constants(node.collection)
+        constants = constants_of(node.collection)
         if constants is not None and text:
             return is_in(self._value(node.item), self.bind(frozenset(constants)))
         if not text:
@@ -263,7 +265,7 @@ class Emitter:
         is_map = node.macro is MacroName.MAP
         body = self._scalar(node.body) if is_map else self._test(node.body)
         self._names = outer
-        return self._comprehension(node.macro, name=name, items=found, body=body)
+        return _comprehension(node.macro, name=name, items=found, body=body)
 
     def _iterable(self, node: Macro) -> ast.expr:
         self._no_temporaries += 1
@@ -274,31 +276,12 @@ class Emitter:
         self._no_temporaries -= 1
         return code
 
-    def _comprehension(
-        self, macro: MacroName, *, name: str, items: ast.expr, body: ast.expr
-    ) -> ast.expr:
-        def listed(element: ast.expr, *conditions: ast.expr) -> ast.expr:
-            loop = ast.comprehension(ast.Name(name, ast.Store()), items, list(conditions), 0)
-            return ast.ListComp(element, [loop])
-
-        match macro:
-            case MacroName.MAP:
-                return listed(body)
-            case MacroName.FILTER:
-                return listed(load(name), body)
-            case MacroName.ALL:
-                return call(load("all"), listed(body))
-            case MacroName.EXISTS:
-                return call(load("any"), listed(body))
-        found = call(load("len"), listed(ast.Constant(1), body))
-        return ast.Compare(found, [ast.Eq()], [ast.Constant(1)])
-
     def _set_operation(self, node: Macro) -> ast.expr | None:
         """Return one set operation for `x in [constants]` over a list of strings."""
         body = node.body
         if not isinstance(body, Membership) or node.macro not in (MacroName.ALL, MacroName.EXISTS):
             return None
-        constants = _constants(body.collection)
+        constants = constants_of(body.collection)
         if body.item != Name(0, node.variable) or constants is None:
             return None
         if self._type(body.item).kind is not Kind.STRING:
@@ -329,15 +312,15 @@ class Emitter:
     }
 
 
-def _is_plain(node: Node) -> bool:
-    """Say whether Python compares this constant as the language does, whatever the other is."""
-    if not isinstance(node, Literal) or isinstance(node.value, bool):
-        return False
-    return isinstance(node.value, str) or node.value not in (0, 1)
-
-
-def _constants(node: Node) -> list[object] | None:
-    if not isinstance(node, ListLiteral):
-        return None
-    found = [item.value for item in node.items if isinstance(item, Literal)]
-    return list(found) if len(found) == len(node.items) else None
+def _comprehension(macro: MacroName, *, name: str, items: ast.expr, body: ast.expr) -> ast.expr:
+    match macro:
+        case MacroName.MAP:
+            return listed(body, name=name, items=items)
+        case MacroName.FILTER:
+            return listed(load(name), name=name, items=items, conditions=[body])
+        case MacroName.ALL:
+            return call(load("all"), listed(body, name=name, items=items))
+        case MacroName.EXISTS:
+            return call(load("any"), listed(body, name=name, items=items))
+    found = listed(ast.Constant(1), name=name, items=items, conditions=[body])
+    return ast.Compare(call(load("len"), found), [ast.Eq()], [ast.Constant(1)])

@@ -66,12 +66,15 @@ def outer_items(value: object) -> list[object]:
 
 
 def equal(left: object, right: object) -> bool:
-    """Say whether two values are equal; values of different types are not."""
+    """Say whether two scalars are equal; values of different types are not.
+
+    Raises TypeError for two lists or maps: the language does not compare these, and facts nested
+    a thousand times would exhaust the stack.
+    """
     if type(left) is bool or type(right) is bool:
         return left is right
-    if isinstance(left, list) and isinstance(right, list):
-        pairs = zip(left, right, strict=False)
-        return len(left) == len(right) and all(equal(one, other) for one, other in pairs)
+    if isinstance(left, list | dict) and isinstance(right, list | dict):
+        _wrong_type("lists and maps cannot be compared")
     return left == right
 
 

@@ -190,23 +190,11 @@ def _logic(node: Logic, around: Surroundings) -> object:
     return (not decides) if unknown is None else unknown
 
 
-def _compare(node: Compare, around: Surroundings) -> object:
-    return _apply(node, around, operations.COMPARE[node.operator])
-
-
 def _membership(node: Membership, around: Surroundings) -> object:
     found = _apply(node, around, operations.contains)
     if found is False and around.is_cut(path_of(node.collection, around)):
         return _cut(node.collection, around)
     return found
-
-
-def _arithmetic(node: Arithmetic, around: Surroundings) -> object:
-    return _apply(node, around, operations.ARITHMETIC[node.operator])
-
-
-def _negate(node: Negate, around: Surroundings) -> object:
-    return _apply(node, around, operations.negate)
 
 
 def _conditional(node: Conditional, around: Surroundings) -> object:
@@ -298,11 +286,11 @@ _EVALUATE: dict[type[Node], Callable[..., object]] = {
     Index: _index,
     Has: _has,
     Not: _not,
-    Negate: _negate,
+    Negate: lambda node, around: _apply(node, around, operations.negate),
     Logic: _logic,
-    Compare: _compare,
+    Compare: lambda node, around: _apply(node, around, operations.COMPARE[node.operator]),
     Membership: _membership,
-    Arithmetic: _arithmetic,
+    Arithmetic: lambda node, around: _apply(node, around, operations.ARITHMETIC[node.operator]),
     Conditional: _conditional,
     Call: _call,
     Method: _method,

@@ -182,7 +182,7 @@ _CONTAINER = _object(
 facts: st.SearchStrategy[dict[str, Any]] = _object(
     container=_CONTAINER,
     kernel=_object(
-        sysctl=_sometimes(_object(k=_sometimes(_TEXT, True)), 3),
+        sysctl=_sometimes(_object(k=_sometimes(_TEXT)), 3),
         lockdown=_object(now=_FLAG),
     ),
 )

@@ -115,6 +115,7 @@ WRONG_TYPES = [
     ("!container.privileged", {"privileged": "false"}),
     ("container.pids < 5", {"pids": True}),
     ("container.pids < 5", {"pids": "1"}),
+    ("container.name < container.runtime", {"name": False, "runtime": True}),
     ("double(container.load) < 0.5", {"load": False}),
     ("size(container.caps) == 0", {"caps": 0}),
     ('container.caps.all(x, x == "a")', {"caps": ""}),

@@ -267,3 +267,24 @@ def test_a_target_of_another_document_has_no_result() -> None:
     other = engine.evaluate(document(container("b"))).rows[0].targets[0]
     with pytest.raises(LookupError):
         engine.evaluate(document(container("a"))).explain(one, other)
+
+
+def test_facts_nested_a_thousand_times_are_unknown_and_break_nothing() -> None:
+    deep: object = "a"
+    for _ in range(5_000):
+        deep = [deep]
+    facts = container(name=deep, runtime=deep, caps=deep)
+    for text in (
+        "container.name == container.runtime",
+        '"a" in container.caps',
+        "size(container.caps) == 0",
+        "container.caps.exists(x, x == container.name)",
+    ):
+        found = outcome(check(text), facts)
+        assert found.status in (Status.UNKNOWN, Status.FAIL)
+        assert all(len(item.observed) <= 500 for item in found.evidence)
+
+
+def test_a_lone_surrogate_is_shown_as_text_that_can_be_stored() -> None:
+    ((_, observed, _),) = evidence(check('container.name == "a"'), {"name": "\ud800"})
+    assert observed.encode() == b'"\\ud800"'
