@@ -162,11 +162,19 @@ def reasons_of(rows: Iterable[Finding]) -> tuple[Reason, ...]:
     """Undecided findings grouped by why they could not be decided, the widest reason first."""
     found: defaultdict[str, Reason] = defaultdict(lambda: Reason(""))
     for row in rows:
-        reason = found[row.reason]
-        reason.words = row.reason or "no reason was given"
+        words = _cause(row.reason)
+        reason = found[words]
+        reason.words = words
         reason.checks.setdefault(row.check_id, _title(row.check_id))
         reason.count += 1
     return tuple(sorted(found.values(), key=lambda each: (-len(each.checks), each.words)))
+
+
+def _cause(reason: str) -> str:
+    """A stored reason without the path of the fact it begins with: many facts share one cause."""
+    path, _, cause = reason.partition(": ")
+    words = cause if cause and " " not in path else reason
+    return words or "no reason was given"
 
 
 def _title(check_id: str) -> str:
