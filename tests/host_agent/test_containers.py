@@ -37,7 +37,13 @@ def test_a_container_nobody_claims_is_reported_as_that(tree):
 def test_nothing_a_runtime_knows_is_guessed(tree):
     tree.container(100)
     found = only(tree)
-    for name in ("restart.policy", "health.defined", "log.driver", "terminal", "declared.privileged"):
+    for name in (
+        "restart.policy",
+        "health.defined",
+        "log.driver",
+        "terminal",
+        "declared.privileged",
+    ):
         assert name in found["unknown"]
     assert not {"restart", "health", "terminal", "declared"} & set(found)
 
@@ -146,7 +152,12 @@ def test_no_module_answers_with_einval(tree):
         ("docker-default (enforce)\n", "docker-default", True, ""),
         ("docker-default (complain)\n", "docker-default", False, ""),
         ("unconfined\n", "", False, ""),
-        ("system_u:system_r:container_t:s0:c1,c22\0", "system_u:system_r:container_t:s0", True, "c1,c22"),
+        (
+            "system_u:system_r:container_t:s0:c1,c22\0",
+            "system_u:system_r:container_t:s0",
+            True,
+            "c1,c22",
+        ),
         ("system_u:system_r:spc_t:s0\0", "system_u:system_r:spc_t:s0", False, ""),
     ],
 )
@@ -233,7 +244,13 @@ def test_writable_private_memory_is_listed_with_its_bound(tree):
 
 @pytest.mark.parametrize(
     ("option", "expected"),
-    [("size=64m", 64 << 20), ("size=65536k", 64 << 20), ("size=5", 5), ("nr_blocks=2", 8192), ("x", None)],
+    [
+        ("size=64m", 64 << 20),
+        ("size=65536k", 64 << 20),
+        ("size=5", 5),
+        ("nr_blocks=2", 8192),
+        ("x", None),
+    ],
 )
 def test_sizes_of_tmpfs(option, expected):
     assert mounts.size_option(("rw", option)) == expected
@@ -327,7 +344,11 @@ def test_a_mask_with_content_masks_nothing(tree):
 
 def test_a_descriptor_on_a_mount_of_the_host_leaked(tree):
     tree.container(100)
-    for number, target, mount in ((0, "/dev/null", 62), (7, "/sys/fs/cgroup", 24), (8, "pipe:[1]", 9)):
+    for number, target, mount in (
+        (0, "/dev/null", 62),
+        (7, "/sys/fs/cgroup", 24),
+        (8, "pipe:[1]", 9),
+    ):
         tree.link("/proc/100/fd/%d" % number, target)
         tree.write("/proc/100/fdinfo/%d" % number, "pos:\t0\nflags:\t02\nmnt_id:\t%d\n" % mount)
     assert only(tree)["leaked_descriptors"] == [{"target": "/sys/fs/cgroup"}]
@@ -357,7 +378,10 @@ def test_the_rules_of_version_2_come_from_the_bundle_or_are_unknown(tree):
         ([{"allow": False, "access": "rwm"}], False, ("c", "1:3", "rwm")),
         ([{"allow": True, "access": "rwm"}], True, ("a", "*:*", "rwm")),
         (
-            [{"allow": False}, {"allow": True, "type": "b", "major": 8, "minor": 0, "access": "rw"}],
+            [
+                {"allow": False},
+                {"allow": True, "type": "b", "major": 8, "minor": 0, "access": "rw"},
+            ],
             False,
             ("b", "8:0", "rw"),
         ),
@@ -454,7 +478,8 @@ def test_an_own_session_keyring(tree):
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("4m", 4 << 20), ("1048576", 1 << 20), ("2KiB", 2048), ("x", None), ("", None)]
+    ("text", "expected"),
+    [("4m", 4 << 20), ("1048576", 1 << 20), ("2KiB", 2048), ("x", None), ("", None)],
 )
 def test_sizes_of_log_options(text, expected):
     assert settings.bytes_of(text) == expected

@@ -53,7 +53,10 @@ def test_the_bounding_set_is_reachable_unless_no_process_can_gain_privileges():
 
 
 def test_root_inside_is_the_host_id_behind_0():
-    rows = [{"inside": 1, "host_start": 5, "length": 9}, {"inside": 0, "host_start": 7, "length": 1}]
+    rows = [
+        {"inside": 1, "host_start": 5, "length": 9},
+        {"inside": 0, "host_start": 7, "length": 1},
+    ]
     assert derive.host_id_of_root(rows) == 7
     assert derive.host_id_of_root(rows[:1]) is None
 
@@ -125,7 +128,11 @@ DOCKER = "/var/lib/docker"
         ("60 1 0:25 / /hostrun rw - tmpfs t rw", "dir", "host"),
         ("60 1 8:1 %s/volumes/v/_data /data rw - ext4 d rw" % DOCKER, "dir", "volume"),
         ("60 1 8:1 %s/volumes /data rw - ext4 d rw" % DOCKER, "dir", "host"),
-        ("60 1 8:1 %s/containers/%s/hosts /etc/hosts rw - ext4 d rw" % (DOCKER, ID), "file", "runtime"),
+        (
+            "60 1 8:1 %s/containers/%s/hosts /etc/hosts rw - ext4 d rw" % (DOCKER, ID),
+            "file",
+            "runtime",
+        ),
         ("60 1 8:1 %s/containers/%s /other rw - ext4 d rw" % (DOCKER, OTHER), "dir", "host"),
         ("60 1 8:1 %s/containers /all rw - ext4 d rw" % DOCKER, "dir", "host"),
     ],
@@ -194,7 +201,12 @@ def test_a_containers_own_storage_is_not_sensitive(role_name):
 
 @pytest.mark.parametrize(
     ("tags", "expected"),
-    [("", "private"), (" master:3", "slave"), (" shared:3", "shared"), (" shared:3 master:1", "shared")],
+    [
+        ("", "private"),
+        (" master:3", "slave"),
+        (" shared:3", "shared"),
+        (" shared:3 master:1", "shared"),
+    ],
 )
 def test_propagation(tags, expected):
     """Trap 6: what the host mounts later appears inside through slave propagation."""

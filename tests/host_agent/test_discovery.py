@@ -186,7 +186,7 @@ def test_pid_2_of_a_container_is_not_taken_for_a_kernel_thread(tmp_path):
 
 # ---- hostile names ----------------------------------------------------------------------------
 
-HOSTILE = ["a) S 1 (b", "x\ny", "\x1b[31m", "‮evil", "a b", "()", "=1+1", "\x0b0::/docker"]
+HOSTILE = ["a) S 1 (b", "x\ny", "\x1b[31m", "\u202eevil", "a b", "()", "=1+1", "\x0b0::/docker"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

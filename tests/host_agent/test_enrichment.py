@@ -53,10 +53,18 @@ def docker_host(tree, root="/store", argv=("dockerd", "--data-root", "/store"), 
 
 def test_dockers_state_completes_a_container(tree):
     found = docker_host(tree)
-    assert (found["name"], found["runtime"], found["runtime_reference"]) == ("web", "docker", "bundle")
+    assert (found["name"], found["runtime"], found["runtime_reference"]) == (
+        "web",
+        "docker",
+        "bundle",
+    )
     assert (found["image_reference"], found["origin"]) == ("shop/web:1", "compose")
     assert found["restart"] == {"policy": "on-failure", "max_retries": 3}
-    assert (found["health"]["defined"], found["terminal"], found["stdin_open"]) == (True, True, False)
+    assert (found["health"]["defined"], found["terminal"], found["stdin_open"]) == (
+        True,
+        True,
+        False,
+    )
     assert found["published_ports"] == [
         {"host_address": "127.0.0.1", "host_port": 8080, "container_port": 80, "loopback": True}
     ]
@@ -86,7 +94,9 @@ def test_the_state_lies_below_a_remapped_root(tree):
 
 
 def test_the_configuration_file_names_the_root(tree):
-    tree.write("/etc/docker/daemon.json", json.dumps({"data-root": "/other", "log-driver": "local"}))
+    tree.write(
+        "/etc/docker/daemon.json", json.dumps({"data-root": "/other", "log-driver": "local"})
+    )
     assert docker_host(tree, root="/other", argv=("dockerd",))["name"] == "web"
 
 
@@ -143,7 +153,10 @@ def test_hostile_names_arrive_as_they_are(tree, name):
 
 
 def test_published_ports_skip_what_is_no_port():
-    ports = {"80/tcp": [{"HostIp": "", "HostPort": "80"}, {"HostPort": "x"}], "z": [{"HostPort": "1"}]}
+    ports = {
+        "80/tcp": [{"HostIp": "", "HostPort": "80"}, {"HostPort": "x"}],
+        "z": [{"HostPort": "1"}],
+    }
     rows = docker.published_ports(ports)
     assert [(row["host_address"], row["host_port"], row["loopback"]) for row in rows] == [
         ("0.0.0.0", 80, False)
@@ -185,7 +198,11 @@ def conmon(tree, *extra, storage=None):
 
 def test_conmon_names_container_log_and_bundle(tree):
     found = conmon(tree, "-l", "k8s-file:/x.log", "--log-size-max", "1000")
-    assert (found["name"], found["runtime"], found["runtime_reference"]) == ("db", "podman", "bundle")
+    assert (found["name"], found["runtime"], found["runtime_reference"]) == (
+        "db",
+        "podman",
+        "bundle",
+    )
     assert (found["log"]["driver"], found["log"]["rotates"]) == ("k8s-file", True)
     assert found["terminal"] is True
     assert "restart.policy" in found["unknown"]
@@ -193,7 +210,10 @@ def test_conmon_names_container_log_and_bundle(tree):
 
 def test_the_image_of_podman_is_in_its_storage(tree):
     detail = json.dumps({"image-name": "docker.io/library/db:2"})
-    rows = [{"id": OTHER_ID, "image": "x"}, {"id": CONTAINER_ID, "image": "b" * 64, "metadata": detail}]
+    rows = [
+        {"id": OTHER_ID, "image": "x"},
+        {"id": CONTAINER_ID, "image": "b" * 64, "metadata": detail},
+    ]
     found = conmon(tree, storage=rows)
     assert found["image_id"] == "sha256:" + "b" * 64
     assert found["image_reference"] == "docker.io/library/db:2"

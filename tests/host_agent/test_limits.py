@@ -39,7 +39,8 @@ def v1(tree, own=None, parent=None, stat=()):
     """A version 1 container."""
     tree.mounts(1, *HOST_MOUNTS, *V1_MOUNTS)
     usual = {
-        "memory/memory.limit_in_bytes": UNLIMITED, "memory/memory.oom_control": "oom_kill_disable 0",
+        "memory/memory.limit_in_bytes": UNLIMITED,
+        "memory/memory.oom_control": "oom_kill_disable 0",
         "cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000", "cpu/cpu.shares": "1024",
         "pids/pids.max": "max", "memory/notify_on_release": "0", "freezer/freezer.state": "THAWED",
     }  # fmt: skip
@@ -63,7 +64,12 @@ def test_a_container_without_limits(tree):
 
 
 def test_the_limits_of_the_own_group(tree):
-    own = {"memory.max": "1048576", "pids.max": "9", "cpu.max": "150000 100000", "memory.swap.max": "0"}
+    own = {
+        "memory.max": "1048576",
+        "pids.max": "9",
+        "cpu.max": "150000 100000",
+        "memory.swap.max": "0",
+    }
     found = v2(tree, own)["limits"]
     assert (found["memory_max_bytes"], found["pids_max"], found["cpu_cores"]) == (1048576, 9, 1.5)
     assert (found["swap_limited"], found["swap_max_bytes"]) == (True, 0)
@@ -72,7 +78,9 @@ def test_the_limits_of_the_own_group(tree):
 
 def test_a_parent_limits_although_the_own_file_says_unlimited(tree):
     """Trap 20."""
-    found = v2(tree, parent={"memory.max": "4096", "pids.max": "5", "cpu.max": "50000 100000"})["limits"]
+    found = v2(tree, parent={"memory.max": "4096", "pids.max": "5", "cpu.max": "50000 100000"})[
+        "limits"
+    ]
     assert (found["memory_max_bytes"], found["pids_max"], found["cpu_cores"]) == (4096, 5, 0.5)
     assert found["limited_by"] == {"memory": "/docker", "pids": "/docker", "cpu": "/docker"}
 
@@ -244,7 +252,9 @@ def test_process_limits():
 
 
 def test_process_limits_of_a_container(tree):
-    tree.write("/proc/1/limits", LIMITS.replace("1000                 1000", "5000                 5000"))
+    tree.write(
+        "/proc/1/limits", LIMITS.replace("1000                 1000", "5000                 5000")
+    )
     tree.container(100)
     assert tree.containers()[KEY]["rlimits"] == {
         "open_files_limited": True,

@@ -67,7 +67,9 @@ def test_answers_to_own_questions_are_no_service(tree):
 
 def test_in_the_hosts_namespace_only_own_sockets_count(tree):
     tree.container(100, namespaces={"net": HOST["net"]})
-    tree.write("/proc/100/net/tcp", HEAD + row("00000000", 80, inode=7) + row("00000000", 22, inode=8))
+    tree.write(
+        "/proc/100/net/tcp", HEAD + row("00000000", 80, inode=7) + row("00000000", 22, inode=8)
+    )
     tree.link("/proc/100/fd/3", "socket:[7]")
     assert listening(tree) == [
         {"address": "0.0.0.0", "port": 80, "loopback": False, "command": "app"}
@@ -101,7 +103,9 @@ def test_a_long_list_is_cut_and_says_so(tree):
 
 def test_tables_of_unused_protocols_are_not_read(tree):
     tree.container(100)
-    tree.write("/proc/100/net/sockstat", "sockets: used 3\nTCP: inuse 0 orphan 0\nUDP: inuse 0 mem 0\n")
+    tree.write(
+        "/proc/100/net/sockstat", "sockets: used 3\nTCP: inuse 0 orphan 0\nUDP: inuse 0 mem 0\n"
+    )
     tree.write("/proc/100/net/sockstat6", "TCP6: inuse 1\nUDP6: inuse 0\n")
     tree.write("/proc/100/net/tcp", HEAD + row("00000000", 1))
     tree.write("/proc/100/net/tcp6", HEAD + row("0" * 32, 443))
@@ -159,7 +163,9 @@ def message(*attributes, hardware=1, index=5):
 
 
 def test_a_veth_names_its_peer_and_kind():
-    info = attribute(network_child.IFLA_LINKINFO, attribute(network_child.IFLA_INFO_KIND, b"veth\0"))
+    info = attribute(
+        network_child.IFLA_LINKINFO, attribute(network_child.IFLA_INFO_KIND, b"veth\0")
+    )
     raw = message(
         attribute(network_child.IFLA_IFNAME, b"eth0\0"),
         attribute(network_child.IFLA_LINK, struct.pack("=I", 9)),

@@ -85,9 +85,7 @@ class Tree:
         ``start``."""
         state, start = more.pop("state", "S"), more.pop("start", pid)
         argv, cwd = more.pop("argv", (comm,)), more.pop("cwd", "/")
-        self.write(
-            "/proc/%d/stat" % pid, stat_line(pid, comm, ppid=ppid, state=state, start=start)
-        )
+        self.write("/proc/%d/stat" % pid, stat_line(pid, comm, ppid=ppid, state=state, start=start))
         text = cgroup if ":" in cgroup else "0::%s\n" % cgroup
         self.write("/proc/%d/cgroup" % pid, text)
         self.write("/proc/%d/cmdline" % pid, "\0".join(argv) + "\0")
@@ -99,7 +97,9 @@ class Tree:
             kinds = {"pid": kinds["pid"]}
         self._namespaces(pid, kinds)
 
-    def container(self, pid, *, container_id=CONTAINER_ID, shim=None, mounts=CONTAINER_MOUNTS, **more):
+    def container(
+        self, pid, *, container_id=CONTAINER_ID, shim=None, mounts=CONTAINER_MOUNTS, **more
+    ):
         """The first process of a container with namespaces of its own and an empty root."""
         more.setdefault("cgroup", "/docker/" + container_id)
         base = 4026532000 + pid * 10
@@ -153,7 +153,7 @@ def stat_line(pid, comm, *, ppid=1, state="S", flags=USER_FLAGS, start=None):
 
 
 def status_text(pid, comm, **more):
-    """``/proc/<pid>/status``; ``uids``, ``caps``, ``bounding``, ``nnp``, ``seccomp``, ``ns_pids``."""
+    """``/proc/<pid>/status``; ``more``: ``uids``, ``caps``, ``nnp``, ``seccomp``, ``ns_pids`` …"""
     uids = more.get("uids", (0, 0, 0, 0))
     caps = more.get("caps", DOCKER_CAPS)
     rows = {

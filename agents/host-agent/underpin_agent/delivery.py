@@ -51,8 +51,8 @@ class Delivery:
         due = answer.wants_index or index.root != self.accepted
         if answer.standing is not Standing.FINE or not due or hold_index:
             return outcome
-        if answer.wants_index:
-            self._known = frozenset()  # the server may have lost what it once had
+        if index.root == self.accepted:
+            self._known = frozenset()  # the server lost what it once had
         sent = self.send_index(index)
         return Outcome(sent.standing, sent.path, sent.retry_after, answer.config, sent.detail)
 

@@ -97,12 +97,14 @@ class Isolated:
             _child(reader, writer, work)
         os.close(writer)
         try:
-            raw, complete = _read(reader)
+            raw, trouble = _read(reader)
         finally:
             os.close(reader)
         status = self._reap(pid)
-        if not complete or status != 0:
-            raise ChildFailed(_ending(complete, status))
+        if status is not None and trouble:
+            raise ChildFailed(trouble)
+        if status != 0:
+            raise ChildFailed(_ending(status))
         return json.loads(raw)
 
     def _reap(self, pid):
@@ -125,16 +127,13 @@ def _gone(pid):
         return True
 
 
-def _ending(complete, status):
+def _ending(status):
+    """Why a child whose result ended early, late or never gave none."""
     if status is None:
         return "the collector hangs in the kernel"
     if status < 0:
         return "the collector was ended by signal %d" % -status
-    return (
-        "the collector gave no result in %d s" % WALL_SECONDS
-        if not complete
-        else ("the collector failed with status %d" % status)
-    )
+    return "the collector failed with status %d" % status
 
 
 def _child(reader, writer, work):
@@ -170,15 +169,15 @@ def _limit():
 
 
 def _read(reader):
-    """``(bytes, complete)``: complete when the child closed its end in time and within the cap."""
+    """``(bytes, trouble)``: trouble is ``""`` when the child closed its end in time and bounds."""
     parts, size, end = [], 0, time.monotonic() + WALL_SECONDS
     while size <= MAX_RESULT_BYTES:
         left = end - time.monotonic()
         if left <= 0 or not select.select([reader], [], [], left)[0]:
-            return b"", False
+            return b"", "the collector gave no result in %d s" % WALL_SECONDS
         part = os.read(reader, 262_144)
         if not part:
-            return b"".join(parts), bool(parts)
+            return b"".join(parts), ""
         parts.append(part)
         size += len(part)
-    return b"", False
+    return b"", "the collector's result is too long"

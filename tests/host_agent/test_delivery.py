@@ -1,0 +1,514 @@
+"""From a collection to the server: digests first, bodies on demand, and no generation twice."""
+
+import hashlib
+import json
+import secrets
+import socket
+
+import pytest
+from underpin_agent import enrolment, loop
+from underpin_agent.backoff import Backoff
+from underpin_agent.canonical import canonical
+from underpin_agent.client import Client, Unreachable
+from underpin_agent.delivery import Delivery
+from underpin_agent.fingerprint import combined, evidence
+from underpin_agent.heartbeat import Standing, heartbeat_body
+from underpin_agent.index import blob_requests, build_index, index_body
+from underpin_agent.isolation import Isolated
+from underpin_agent.reading import Host
+from underpin_agent.state import State, StateError, reserved_counter
+
+from tests.host_agent.server import running
+
+MACHINE_ID = "0123456789abcdef0123456789abcdef"
+
+
+OPENED = []
+
+
+def connect(address):
+    """A client that is closed after the test."""
+    OPENED.append(Client(address))
+    return OPENED[-1]
+
+
+@pytest.fixture
+def server():
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def close_clients():
+    yield
+    while OPENED:
+        OPENED.pop().close()
+
+
+@pytest.fixture
+def state(tmp_path):
+    one = State(str(tmp_path / "state"))
+    one.open()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def host(tree):
+    tree.write("/etc/machine-id", MACHINE_ID + "\n")
+    tree.write("/proc/sys/kernel/random/boot_id", "3f2c9a01-aaaa-bbbb-cccc-000000000000\n")
+    return Host(str(tree.folder))
+
+
+def body(**facts):
+    return {"facts": facts, "unknowns": []}
+
+
+def collection(text="x", size=10):
+    return {
+        "schema": "underpin/collection/1",
+        "sections": {
+            "host": body(name=text),
+            "kernel": body(release="6.1" + "0" * 3000),
+            "logging": {"error": "EACCES", "needs": "root"},
+        },
+        "containers": [{"key": "k", "identity": body(key="k"), "posture": body(a="p" * size)}],
+    }
+
+
+class Fixed:
+    """A collector with a given collection."""
+
+    def __init__(self, value):
+        self.value, self.salt = value, b""
+
+    def collect(self):
+        return self.value
+
+    def use_salt(self, salt):
+        self.salt = salt
+
+
+def make_loop(server, state, host, value=None, **more):
+    settings = loop.Settings(server=server.url, token=more.pop("token", "good"), name="web-1")
+    return loop.Loop(
+        settings,
+        client=connect(server.url),
+        state=state,
+        host=host,
+        collector=Fixed(value or collection()),
+        pick=lambda low, high: high,
+        **more,
+    )
+
+
+def enrolled(server, state, host):
+    client = connect(server.url)
+    identity = enrolment.enrol(client, state, host, server=server.url, token="good", name="web-1")
+    return Delivery(client, state, identity, "3f2c9a01", reserved_counter(state))
+
+
+# ---- enrolment --------------------------------------------------------------------------------
+
+
+def test_enrolment_shows_a_hash_and_never_the_secret(server, state, host):
+    enrolled(server, state, host)
+    identity = state.read("identity.json")
+    _path, _headers, sent = server.requests[0]
+    assert identity["secret"] not in json.dumps(sent)
+    assert MACHINE_ID not in json.dumps(sent)
+    assert len(sent["fp"]["machine_id"]) == 64
+    assert (sent["name"], sent["boot"], len(sent["nonce"])) == ("web-1", "3f2c9a01", 16)
+    assert sent["secret_hash"] == enrolment.secret_hash(identity["secret"])
+
+
+def test_a_lost_reply_is_harmless(server, state, host):
+    server.answers["/enrol"] = [(503, {}, {})]
+    client = connect(server.url)
+    arguments = {"server": server.url, "token": "good", "name": "n"}
+    with pytest.raises(enrolment.NotYet):
+        enrolment.enrol(client, state, host, **arguments)
+    enrolment.enrol(client, state, host, **arguments)
+    first, second = (request[2] for request in server.requests)
+    assert (first["nonce"], first["secret_hash"]) == (second["nonce"], second["secret_hash"])
+
+
+@pytest.mark.parametrize(
+    ("status", "text"), [(403, "token"), (409, "already enrolled"), (400, "400")]
+)
+def test_a_refusal_is_told_in_words(server, state, host, status, text):
+    server.answers["/enrol"] = [(status, {}, {})]
+    client = connect(server.url)
+    with pytest.raises(enrolment.Refused, match=text):
+        enrolment.enrol(client, state, host, server=server.url, token="t", name="n")
+    assert state.read("identity.json") == {}
+
+
+def test_a_host_that_waits_for_approval_keeps_its_key(server, state, host):
+    answer = {"host_id": "h-1", "tag": "t" * 32, "state": "pending", "config": {}}
+    server.answers["/enrol"] = [(202, answer, {})]
+    client = connect(server.url)
+    found = enrolment.enrol(client, state, host, server=server.url, token="t", name="n")
+    assert found.token.startswith("k1.h-1.")
+
+
+@pytest.mark.parametrize("value", ["", "0" * 32, "none", "Default string", "f" * 32])
+def test_junk_identifies_no_machine(tree, value):
+    tree.write("/sys/class/dmi/id/product_uuid", value)
+    assert evidence(Host(str(tree.folder))) == {}
+
+
+def test_the_salt_changes_every_fingerprint(host):
+    assert evidence(host, b"a") != evidence(host, b"b")
+
+
+# ---- state ------------------------------------------------------------------------------------
+
+
+def test_state_is_for_its_owner_only(state, tmp_path):
+    state.write("a.json", {"x": 1})
+    folder = tmp_path / "state"
+    assert (folder.stat().st_mode & 0o777, (folder / "a.json").stat().st_mode & 0o777) == (
+        0o700,
+        0o600,
+    )
+    assert state.read("a.json") == {"x": 1}
+
+
+def test_a_second_agent_on_the_same_state_is_refused(state, tmp_path):
+    with pytest.raises(StateError, match="another agent"):
+        State(str(tmp_path / "state")).open()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "\xff"])
+def test_a_damaged_state_file_counts_as_missing(state, tmp_path, text):
+    (tmp_path / "state/a.json").write_bytes(text.encode("latin-1"))
+    assert state.read("a.json") == {}
+
+
+def test_a_state_file_that_is_a_link_is_not_followed(state, tmp_path):
+    (tmp_path / "target").write_text("old")
+    (tmp_path / "state/a.json.new").symlink_to(tmp_path / "target")
+    with pytest.raises(StateError):
+        state.write("a.json", {})
+    assert (tmp_path / "target").read_text() == "old"
+
+
+def test_the_counter_never_goes_back(state):
+    first = reserved_counter(state)
+    taken = [next(first) for _ in range(1500)]
+    assert taken == list(range(1, 1501))
+    assert next(reserved_counter(state)) > 1500
+
+
+# ---- index ------------------------------------------------------------------------------------
+
+
+def test_the_root_is_that_of_the_contract():
+    index = build_index(collection())
+    containers = {key: [one, two] for key, one, two in index.containers}
+    whole = canonical({"sections": index.sections, "containers": containers})
+    assert index.root == hashlib.sha256(whole).hexdigest()
+    assert index.sections["logging"] == {"err": "EACCES", "need": "root"}
+
+
+def test_bodies_hash_to_their_names():
+    index = build_index(collection("\u00e4\u202e\udcff"))
+    for name, text in index.bodies.items():
+        assert hashlib.sha256(text.encode()).hexdigest() == name
+        json.loads(text)
+
+
+def test_only_small_bodies_of_this_host_ride_along():
+    index = build_index(collection())
+    sent = json.loads(index_body(index, generation=1, previous=""))
+    inline = set(sent["inline"])
+    posture, identity = index.containers[0][2], index.containers[0][1]
+    assert identity in inline
+    assert posture not in inline
+    assert index.sections["kernel"] not in inline
+    assert index.sections["host"] in inline
+
+
+def test_blobs_are_split_and_complete():
+    whole = collection()
+    whole["containers"] = [
+        {"key": "k%d" % n, "identity": body(n=n), "posture": body(p="%d" % n * 900_000)}
+        for n in range(8)
+    ]
+    index = build_index(whole)
+    wanted = list(index.bodies)
+    batches = list(blob_requests(index, [*wanted, "f" * 64]))
+    assert len(batches) > 1
+    assert sorted(name for names, _raw in batches for name in names) == sorted(wanted)
+    assert all(len(raw) <= 4_194_304 for _names, raw in batches)
+
+
+def test_a_batch_that_does_not_compress_is_halved():
+    whole = collection()
+    whole["containers"] = [
+        {"key": "k%d" % n, "identity": body(n=n), "posture": body(p=secrets.token_hex(200_000))}
+        for n in range(4)
+    ]
+    index = build_index(whole)
+    assert len(list(blob_requests(index, list(index.bodies)))) > 1
+
+
+def test_a_heartbeat_is_small():
+    assert len(heartbeat_body("3f2c9a01", 10**9, "f" * 64)) < 100
+
+
+# ---- delivery ---------------------------------------------------------------------------------
+
+
+def test_the_first_delivery_brings_everything(server, state, host):
+    one = enrolled(server, state, host)
+    whole = collection()
+    outcome = one.deliver(whole)
+    assert outcome.standing is Standing.FINE
+    assert server.paths() == ["/enrol", "/hb", "/index", "/blobs", "/index"]
+    assert set(server.blobs) == set(build_index(whole).bodies)
+    assert server.number == 1
+
+
+def test_unchanged_facts_are_one_heartbeat(server, state, host):
+    one = enrolled(server, state, host)
+    one.deliver(collection())
+    server.requests.clear()
+    one.deliver(collection())
+    assert server.paths() == ["/hb"]
+
+
+def test_a_changed_section_is_one_more_request(server, state, host):
+    one = enrolled(server, state, host)
+    one.deliver(collection())
+    server.requests.clear()
+    one.deliver(collection("changed"))
+    assert server.paths() == ["/hb", "/index"]
+    assert server.number == 2
+    assert len(server.requests[1][2]["inline"]) == 1
+
+
+def test_a_restarted_agent_sends_nothing_again(server, state, host):
+    one = enrolled(server, state, host)
+    one.deliver(collection())
+    server.requests.clear()
+    counter = reserved_counter(state)
+    Delivery(one.client, state, one.identity, "3f2c9a01", counter).deliver(collection())
+    assert server.paths() == ["/hb"]
+
+
+def test_a_server_that_lost_everything_gets_it_again(server, state, host):
+    one = enrolled(server, state, host)
+    one.deliver(collection())
+    server.blobs.clear()
+    server.root, server.number = "", 0
+    one.deliver(collection())
+    assert set(server.blobs) == set(build_index(collection()).bodies)
+    assert server.root == build_index(collection()).root
+
+
+def test_a_server_that_is_ahead_is_caught_up_with(server, state, host):
+    one = enrolled(server, state, host)
+    server.number = 50
+    assert one.deliver(collection()).standing is Standing.FINE
+    assert server.number == 51
+    assert server.root == build_index(collection()).root
+
+
+def test_a_number_that_may_have_been_seen_is_not_given_again(server, state, host):
+    """The agent dies between the server's commit and its own."""
+    one = enrolled(server, state, host)
+    server.answers["/index"] = [(500, {}, {})]
+    assert one.deliver(collection()).standing is Standing.BUSY
+    server.number, server.root = 1, "f" * 64
+    again = Delivery(one.client, state, one.identity, "3f2c9a01", reserved_counter(state))
+    again.deliver(collection("other"))
+    assert server.root == build_index(collection("other")).root
+
+
+def test_409_names_the_generation_to_go_on_from(server, state, host):
+    one = enrolled(server, state, host)
+    server.answers["/index"] = [(409, {"gen": 7}, {})]
+    one.deliver(collection())
+    assert server.number == 8
+
+
+def test_a_server_that_never_has_enough_is_left_alone(server, state, host):
+    one = enrolled(server, state, host)
+    server.answers["/index"] = [(200, {"gen": 0, "need": ["f" * 64]}, {})] * 50
+    assert one.deliver(collection()).standing is Standing.BROKEN
+    assert len(server.paths()) < 12
+
+
+def test_refused_bodies_are_reported(server, state, host):
+    one = enrolled(server, state, host)
+    server.answers["/blobs"] = [(200, {"stored": 0, "bad": ["x"]}, {})]
+    assert "refused 1" in one.deliver(collection()).detail
+
+
+# ---- the loop ---------------------------------------------------------------------------------
+
+
+def test_one_round_enrols_and_delivers(server, state, host):
+    assert make_loop(server, state, host).once() == 0
+    assert server.paths()[0] == "/enrol"
+    assert server.root
+
+
+def test_a_round_waits_the_interval(server, state, host):
+    assert make_loop(server, state, host).cycle() == 60 * 1.05
+
+
+def test_without_token_and_key_there_is_nothing_to_do(server, state, host):
+    assert make_loop(server, state, host, token="").once() == loop.EXIT_REFUSED
+    assert server.paths() == []
+
+
+def test_an_unreachable_server_is_tried_less_and_less_often(state, host):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = "http://127.0.0.1:%d" % free.getsockname()[1]
+
+    class Nowhere:
+        url = address
+
+    one = make_loop(Nowhere, state, host)
+    waits = [one.cycle() for _ in range(8)]
+    assert waits == [7.5, 15, 30, 60, 120, 240, 270, 270]
+    assert one.once() == loop.EXIT_UNREACHABLE
+
+
+def test_retry_after_is_a_floor(server, state, host):
+    one = make_loop(server, state, host)
+    one.cycle()
+    server.answers["/hb"] = [(503, {}, {"Retry-After": "100"})]
+    assert one.cycle() == 150
+
+
+def test_a_removed_agent_erases_its_key_and_ends_well(server, state, host):
+    one = make_loop(server, state, host)
+    one.cycle()
+    server.answers["/hb"] = [(410, {"e": "gone"}, {})]
+    with pytest.raises(loop.Stop) as stopped:
+        one.cycle()
+    assert stopped.value.code == 0
+    assert state.read("identity.json") == {}
+
+
+def test_a_revoked_agent_keeps_quiet_for_hours(server, state, host):
+    one = make_loop(server, state, host)
+    one.cycle()
+    server.answers["/hb"] = [(401, {"e": "revoked"}, {})]
+    assert one.cycle() >= 3 * 3600
+    assert state.read("identity.json")["host_id"] == "h-1"
+
+
+def test_an_unknown_agent_enrols_again_with_a_new_key_at_most_hourly(server, state, host):
+    one = make_loop(server, state, host)
+    one.cycle()
+    old = state.read("identity.json")["secret"]
+    server.answers["/hb"] = [(401, {"e": "unknown"}, {})] * 2
+    one.cycle()
+    assert server.paths().count("/enrol") == 1  # enrolled less than an hour ago
+    one.enrolled_at -= 3700
+    one.cycle()
+    one.cycle()
+    assert server.paths().count("/enrol") == 2
+    assert state.read("identity.json")["secret"] != old
+
+
+def test_a_refused_new_enrolment_keeps_the_old_key(server, state, host):
+    one = make_loop(server, state, host)
+    one.cycle()
+    one.enrolled_at -= 3700
+    server.answers["/hb"] = [(401, {"e": "unknown"}, {})]
+    server.answers["/enrol"] = [(409, {}, {})]
+    one.cycle()
+    assert one.cycle() >= 3600
+    assert state.read("identity.json")["host_id"] == "h-1"
+
+
+def test_a_clone_is_told_and_backs_off(server, state, host, capsys):
+    one = make_loop(server, state, host)
+    one.cycle()
+    server.answers["/hb"] = [(409, {"e": "clone"}, {})]
+    assert one.cycle() == 7.5
+    assert "two machines" in capsys.readouterr().err
+
+
+def test_a_copied_image_drops_the_key_and_enrols_anew(server, state, host, tree):
+    make_loop(server, state, host).cycle()
+    old = state.read("identity.json")
+    tree.write("/etc/machine-id", "a1" * 16)
+    make_loop(server, state, host).cycle()
+    new = state.read("identity.json")
+    assert new["secret"] != old["secret"]
+    assert new["fingerprint"] == combined(evidence(host)) != old["fingerprint"]
+
+
+@pytest.mark.parametrize(
+    ("pushed", "expected"),
+    [
+        ({"interval": 120}, 126.0),
+        ({"interval": 5}, 63.0),
+        ({"interval": "9"}, 63.0),
+        ({"x": 1}, 63.0),
+    ],
+)
+def test_pushed_settings_have_bounds(server, state, host, pushed, expected):
+    one = make_loop(server, state, host)
+    one.cycle()
+    server.answers["/hb"] = [(200, {"c": pushed}, {})]
+    assert one.cycle() == expected
+
+
+def test_after_an_outage_the_heartbeat_goes_alone(server, state, host):
+    one = make_loop(server, state, host)
+    one.cycle()
+    server.answers["/hb"] = [(503, {}, {})] * 3
+    for _ in range(3):
+        one.cycle()
+    one.cycle()
+    server.requests.clear()
+    one.collector.value = collection("changed")
+    one.cycle()
+    assert server.paths() == ["/hb"]
+
+
+def test_the_salt_of_the_workspace_is_used(server, state, host):
+    answer = {"host_id": "h-1", "tag": "t" * 32, "config": {"org_salt": "ab" * 16}}
+    server.answers["/enrol"] = [(201, answer, {})]
+    server.answers["/hb"] = [(204, None, {})]
+    one = make_loop(server, state, host)
+    one.cycle()
+    assert one.collector.salt == bytes.fromhex("ab" * 16)
+
+
+def test_words_of_the_server_cannot_write_the_journal(capsys):
+    loop.say("a\nunderpin-agent: forged\x1b[2J")
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_jitter_comes_after_the_cap():
+    low = Backoff(180.0, lambda low, high: low)
+    high = Backoff(180.0, lambda low, high: high)
+    for _ in range(20):
+        low.next_seconds()
+        high.next_seconds()
+    assert (low.next_seconds(), high.next_seconds()) == (90.0, 270.0)
+
+
+def test_a_real_collection_can_be_delivered(server, state, host):
+    one = enrolled(server, state, host)
+    whole = Isolated("/").collect()
+    assert one.deliver(whole).standing is Standing.FINE
+    assert server.root == build_index(whole).root
+
+
+def test_a_broken_connection_is_unreachable(server, state, host):
+    one = enrolled(server, state, host)
+    one.client.port = 1
+    one.client.close()
+    with pytest.raises(Unreachable):
+        one.deliver(collection())
