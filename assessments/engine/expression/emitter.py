@@ -16,7 +16,6 @@ from assessments.engine.expression.code import (
     call,
     constants_of,
     entry,
-    is_class,
     is_in,
     is_plain,
     listed,
@@ -48,6 +47,7 @@ from assessments.engine.expression.nodes import (
     holds_macro,
 )
 from assessments.engine.expression.patterns import Pattern
+from assessments.engine.expression.scratch import Scratch
 from assessments.engine.expression.typecheck import Types
 from assessments.engine.expression.typetree import Kind, Type
 
@@ -62,63 +62,35 @@ _EQUALITY = (CompareOperator.EQUAL, CompareOperator.NOT_EQUAL)
 _TESTS = (Compare, Membership, Has, Not, Logic, Method)
 
 
-def _refuse_type() -> None:
-    message = "value of another type"
-    raise TypeError(message)
-
-
 class Emitter:
     """Emits one function; `names` maps bindings to the Python names the function gives them."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         """Start with no constants and no temporary names."""
-        self.globals: dict[str, object] = {
-            "bool": bool,
-            "str": str,
-            "list": list,
-            "dict": dict,
-            "int": int,
-            "float": float,
-            "len": len,
-            "any": any,
-            "all": all,
-            "refuse": _refuse_type,
-            "guarded": operations.guarded,
-            "__builtins__": {},
-        }
+        self._scratch = Scratch()
         self._names = dict(names)
         self._types: Types = {}
-        self._count = 0
-        self._no_temporaries = 0
 
     def condition(self, node: Node, *, types: Types) -> ast.expr:
         """Return the code of a condition that `check_condition` gave `types` for."""
         self._types = types
         return self._test(node)
 
+    @property
+    def globals(self) -> dict[str, object]:
+        """Everything the emitted function can reach."""
+        return self._scratch.globals
+
     def bind(self, value: object) -> ast.expr:
         """Return a name that stands for a Python object of the engine."""
-        for name, known in self.globals.items():
-            if known is value:
-                return load(name)
-        name = f"g{len(self.globals)}"
-        self.globals[name] = value
-        return load(name)
+        return self._scratch.bind(value)
 
     def _type(self, node: Node) -> Type:
         return self._types[id(node)]
 
-    def _fresh(self, prefix: str) -> str:
-        self._count += 1
-        return f"{prefix}{self._count}"
-
     def _guard(self, node: Node, class_: str) -> ast.expr:
         """Return the code of `node`, which raises unless the value is exactly a `class_`."""
-        code = self._value(node)
-        if self._no_temporaries:
-            return call(load("guarded"), code, load(class_))
-        name = self._fresh("t")
-        return ast.IfExp(is_class(name, code, class_), load(name), call(load("refuse")))
+        return self._scratch.guard(self._value(node), class_)
 
     def _test(self, node: Node) -> ast.expr:
         """Return code that gives True or False and nothing else."""
@@ -149,13 +121,7 @@ class Emitter:
     def _number(self, node: Node) -> ast.expr:
         """Return code that raises if the value is a boolean, which Python calls a number."""
         code = self._value(node)
-        if not isinstance(node, Name | Select | Index):
-            return code
-        number = self.bind(operations.number)
-        if self._no_temporaries:
-            return call(number, code)
-        name = self._fresh("t")
-        return ast.IfExp(is_class(name, code, "int"), load(name), call(number, load(name)))
+        return self._scratch.number(code) if isinstance(node, Name | Select | Index) else code
 
     def _name(self, node: Name) -> ast.expr:
         return load(self._names[node.name])
@@ -198,10 +164,10 @@ class Emitter:
     def _same(self, node: Compare) -> ast.expr:
         left, right = self._value(node.left), self._value(node.right)
         is_number = isinstance(node.right, Literal) and not isinstance(node.right.value, bool)
-        if not is_number or self._no_temporaries:
+        if not is_number or not self._scratch.may_keep:
             return call(self.bind(operations.equal), left, right)
         # Only 0 and 1 come here; Python takes them for equal to false and true.
-        name = self._fresh("t")
+        name = self._scratch.fresh()
         kept = ast.NamedExpr(ast.Name(name, ast.Store()), left)
         value_class = ast.Attribute(load(name), "__class__", ast.Load())
         is_equal = ast.Compare(kept, [ast.Eq()], [right])
@@ -259,7 +225,7 @@ class Emitter:
         if short is not None:
             return short
         found = self._iterable(node)
-        name = self._fresh("v")
+        name = self._scratch.fresh()
         outer = self._names
         self._names = {**outer, node.variable: name}
         is_map = node.macro is MacroName.MAP
@@ -268,13 +234,10 @@ class Emitter:
         return _comprehension(node.macro, name=name, items=found, body=body)
 
     def _iterable(self, node: Macro) -> ast.expr:
-        self._no_temporaries += 1
-        if holds_macro(node.body):
-            code = call(self.bind(operations.outer_items), self._value(node.items))
-        else:
-            code = self._collection(node.items)
-        self._no_temporaries -= 1
-        return code
+        with self._scratch.iterable():
+            if holds_macro(node.body):
+                return call(self.bind(operations.outer_items), self._value(node.items))
+            return self._collection(node.items)
 
     def _set_operation(self, node: Macro) -> ast.expr | None:
         """Return one set operation for `x in [constants]` over a list of strings."""
