@@ -52,8 +52,17 @@ def makefile_words() -> list[str]:
     return re.findall(r"^([a-z]+):.*## ", text_of(ROOT / "Makefile"), re.MULTILINE)
 
 
+def bounds_read() -> Iterator[tuple[str, str]]:
+    """Name and bounds, in the words of the page, of every setting that is a number."""
+    for path in tracked("workbench/settings/*.py"):
+        for node in ast.walk(ast.parse(text_of(path))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "env.integer":
+                bound = {word.arg: ast.literal_eval(word.value) for word in node.keywords}
+                yield ast.literal_eval(node.args[0]), f"{bound['low']} to {bound['high']}"
+
+
 def settings_read() -> Iterator[tuple[str, str]]:
-    """Name and default of every setting that the settings modules read from the environment."""
+    """Name and reader of every setting that the settings modules read from the environment."""
     for path in tracked("workbench/settings/*.py"):
         for node in ast.walk(ast.parse(text_of(path))):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
@@ -99,6 +108,14 @@ def test_every_setting_is_documented() -> None:
     page = text_of(ROOT / "docs" / "settings.md")
     missing = {name for name, _ in settings_read() if f"| `{name}` |" not in page}
     assert missing == set()
+
+
+def test_every_number_is_documented_with_its_bounds() -> None:
+    rows = text_of(ROOT / "docs" / "settings.md").splitlines()
+    bounds = list(bounds_read())
+    assert bounds
+    for name, words in bounds:
+        assert [row for row in rows if row.startswith(f"| `{name}` |") and words in row], name
 
 
 def test_secrets_are_documented_with_their_file_form() -> None:
