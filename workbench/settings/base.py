@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "workbench.core.access.middleware.AccessMiddleware",
+    "workbench.core.web.middleware.BodyMiddleware",
 ]
 
 ROOT_URLCONF = "workbench.urls"

@@ -1,13 +1,16 @@
-"""Three small middlewares: security headers, printable addresses, and the agents' own short way."""
+"""Small middlewares: security headers, printable input, and the agents' own short way."""
 
 from collections.abc import Callable
 from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import render
 from django.urls import Resolver404, resolve
 
-from workbench.core.errors import DomainError, Invalid, NotFound
+from workbench.core.access.middleware import is_api
+from workbench.core.door.body import check_content_type
+from workbench.core.errors import DomainError, Invalid, NotFound, Unsupported
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -61,6 +64,40 @@ class PrintableUrlMiddleware:
 
 def _values(request: HttpRequest) -> list[str]:
     return [value for _, values in request.GET.lists() for value in values]
+
+
+class BodyMiddleware:
+    """What a body may be, before any view sees it: JSON for the API, printable fields for pages."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Pass on; forms are looked at in ``process_view``, after the CSRF check has read them."""
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, _view: object, _args: object, _kwargs: object
+    ) -> HttpResponseBase | None:
+        """None lets the view run."""
+        if is_api(request):
+            return self._refuse_other_than_json(request)
+        fields = (text for name, values in request.POST.lists() for text in (name, *values))
+        if all(is_storable(text) for text in fields):
+            return None
+        return render(request, "400.html", status=400)
+
+    def _refuse_other_than_json(self, request: HttpRequest) -> HttpResponseBase | None:
+        if request.META.get("CONTENT_LENGTH") in {None, "", "0"}:
+            return None
+        try:
+            check_content_type(request)
+            if request.headers.get("Content-Encoding", "identity") != "identity":
+                message = "send the body without a content encoding"
+                raise Unsupported(message)
+        except DomainError as error:
+            return JsonResponse(error.as_body(), status=error.status)
+        return None
 
 
 def is_storable(text: str) -> bool:
