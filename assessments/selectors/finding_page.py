@@ -163,7 +163,7 @@ class FindingPage:
 
 def finding_page(workspace: Workspace, pk: uuid.UUID) -> FindingPage | None:
     """One finding of the workspace, or None. Three queries."""
-    rows = Finding.objects.of(workspace).select_related("host__live", "container")
+    rows = Finding.objects.of(workspace).select_related("host", "container", "workspace")
     finding = rows.filter(pk=pk).first()
     if finding is None:
         return None

@@ -20,7 +20,7 @@ from tests.unit.facts.sample_documents import load, parts_of, sections_of
 from workbench.core.access.request import Caller
 from workbench.core.models import Membership, Role, User, Workspace
 
-PASSWORD = "correct horse battery staple"  # noqa: S105 - of test users only
+PASSWORD = "correct horse battery staple"
 Change = Callable[[dict[str, Any]], None]
 
 
@@ -40,7 +40,7 @@ class Estate:
 
     def member(self, role: Role) -> Membership:
         """Another person with this role."""
-        return member_of(self.workspace, f"{role}@{self.workspace.pk}.example", role=role)
+        return member_of(self.workspace, f"second-{role}@{self.workspace.pk}.example", role=role)
 
     def host(self, name: str, *, sample: str = "as-found", change: Change | None = None) -> Host:
         """Enrol a host, take its facts, and judge them."""
