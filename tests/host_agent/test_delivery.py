@@ -76,14 +76,18 @@ def collection(text="x", size=10):
     }
 
 
+def indexed(*arguments):
+    return build_index(collection(*arguments))
+
+
 class Fixed:
     """A collector with a given collection."""
 
     def __init__(self, value):
         self.value, self.salt = value, b""
 
-    def collect(self):
-        return self.value
+    def index(self):
+        return build_index(self.value)
 
     def use_salt(self, salt):
         self.salt = salt
@@ -264,7 +268,7 @@ def test_a_heartbeat_is_small():
 def test_the_first_delivery_brings_everything(server, state, host):
     one = enrolled(server, state, host)
     whole = collection()
-    outcome = one.deliver(whole)
+    outcome = one.deliver(build_index(whole))
     assert outcome.standing is Standing.FINE
     assert server.paths() == ["/enrol", "/hb", "/index", "/blobs", "/index"]
     assert set(server.blobs) == set(build_index(whole).bodies)
@@ -273,17 +277,17 @@ def test_the_first_delivery_brings_everything(server, state, host):
 
 def test_unchanged_facts_are_one_heartbeat(server, state, host):
     one = enrolled(server, state, host)
-    one.deliver(collection())
+    one.deliver(indexed())
     server.requests.clear()
-    one.deliver(collection())
+    one.deliver(indexed())
     assert server.paths() == ["/hb"]
 
 
 def test_a_changed_section_is_one_more_request(server, state, host):
     one = enrolled(server, state, host)
-    one.deliver(collection())
+    one.deliver(indexed())
     server.requests.clear()
-    one.deliver(collection("changed"))
+    one.deliver(indexed("changed"))
     assert server.paths() == ["/hb", "/index"]
     assert server.number == 2
     assert len(server.requests[1][2]["inline"]) == 1
@@ -291,19 +295,19 @@ def test_a_changed_section_is_one_more_request(server, state, host):
 
 def test_a_restarted_agent_sends_nothing_again(server, state, host):
     one = enrolled(server, state, host)
-    one.deliver(collection())
+    one.deliver(indexed())
     server.requests.clear()
     counter = reserved_counter(state)
-    Delivery(one.client, state, one.identity, "3f2c9a01", counter).deliver(collection())
+    Delivery(one.client, state, one.identity, "3f2c9a01", counter).deliver(indexed())
     assert server.paths() == ["/hb"]
 
 
 def test_a_server_that_lost_everything_gets_it_again(server, state, host):
     one = enrolled(server, state, host)
-    one.deliver(collection())
+    one.deliver(indexed())
     server.blobs.clear()
     server.root, server.number = "", 0
-    one.deliver(collection())
+    one.deliver(indexed())
     assert set(server.blobs) == set(build_index(collection()).bodies)
     assert server.root == build_index(collection()).root
 
@@ -311,7 +315,7 @@ def test_a_server_that_lost_everything_gets_it_again(server, state, host):
 def test_a_server_that_is_ahead_is_caught_up_with(server, state, host):
     one = enrolled(server, state, host)
     server.number = 50
-    assert one.deliver(collection()).standing is Standing.FINE
+    assert one.deliver(indexed()).standing is Standing.FINE
     assert server.number == 51
     assert server.root == build_index(collection()).root
 
@@ -320,31 +324,31 @@ def test_a_number_that_may_have_been_seen_is_not_given_again(server, state, host
     """The agent dies between the server's commit and its own."""
     one = enrolled(server, state, host)
     server.answers["/index"] = [(500, {}, {})]
-    assert one.deliver(collection()).standing is Standing.BUSY
+    assert one.deliver(indexed()).standing is Standing.BUSY
     server.number, server.root = 1, "f" * 64
     again = Delivery(one.client, state, one.identity, "3f2c9a01", reserved_counter(state))
-    again.deliver(collection("other"))
+    again.deliver(indexed("other"))
     assert server.root == build_index(collection("other")).root
 
 
 def test_409_names_the_generation_to_go_on_from(server, state, host):
     one = enrolled(server, state, host)
     server.answers["/index"] = [(409, {"gen": 7}, {})]
-    one.deliver(collection())
+    one.deliver(indexed())
     assert server.number == 8
 
 
 def test_a_server_that_never_has_enough_is_left_alone(server, state, host):
     one = enrolled(server, state, host)
     server.answers["/index"] = [(200, {"gen": 0, "need": ["f" * 64]}, {})] * 50
-    assert one.deliver(collection()).standing is Standing.BROKEN
+    assert one.deliver(indexed()).standing is Standing.BROKEN
     assert len(server.paths()) < 12
 
 
 def test_refused_bodies_are_reported(server, state, host):
     one = enrolled(server, state, host)
     server.answers["/blobs"] = [(200, {"stored": 0, "bad": ["x"]}, {})]
-    assert "refused 1" in one.deliver(collection()).detail
+    assert "refused 1" in one.deliver(indexed()).detail
 
 
 # ---- the loop ---------------------------------------------------------------------------------
@@ -501,9 +505,9 @@ def test_jitter_comes_after_the_cap():
 
 def test_a_real_collection_can_be_delivered(server, state, host):
     one = enrolled(server, state, host)
-    whole = Isolated("/").collect()
-    assert one.deliver(whole).standing is Standing.FINE
-    assert server.root == build_index(whole).root
+    index = Isolated("/").index()
+    assert one.deliver(index).standing is Standing.FINE
+    assert server.root == index.root
 
 
 def test_a_broken_connection_is_unreachable(server, state, host):
@@ -511,4 +515,4 @@ def test_a_broken_connection_is_unreachable(server, state, host):
     one.client.port = 1
     one.client.close()
     with pytest.raises(Unreachable):
-        one.deliver(collection())
+        one.deliver(indexed())

@@ -1,9 +1,9 @@
-"""Bringing one collection to the server: heartbeat, then the index and the bodies it lacks."""
+"""Bringing one index to the server: heartbeat, then the index and the bodies it lacks."""
 
 from dataclasses import dataclass
 
 from .heartbeat import Standing, heartbeat_body, send_heartbeat, standing_of
-from .index import blob_requests, build_index, index_body
+from .index import blob_requests, index_body
 
 MAX_ROUNDS = 4
 STATE_FILE = "index.json"
@@ -40,12 +40,11 @@ class Delivery:
         body = heartbeat_body(self.boot, next(self.counter), root)
         return send_heartbeat(self.client, self.identity.token, body)
 
-    def deliver(self, collection, *, hold_index=False):
+    def deliver(self, index, *, hold_index=False):
         """Heartbeat and, when the facts changed or the server asks, the index. Raises Unreachable.
 
         ``hold_index`` sends the heartbeat alone: after an outage all agents come back at once.
         """
-        index = build_index(collection)
         answer = self.beat(index.root)
         outcome = Outcome(answer.standing, "hb", answer.retry_after, answer.config)
         due = answer.wants_index or index.root != self.accepted

@@ -15,13 +15,13 @@ MAX_BLOBS_BYTES, MAX_BLOBS_WIRE_BYTES = 4_194_304, 524_288
 @dataclass(frozen=True)
 class Index:
     """Digests of one collection. ``bodies`` maps digest to canonical text; ``unique`` are the
-    digests of bodies that no other host will have."""
+    sorted digests of bodies that no other host will have."""
 
     sections: dict
     containers: list
     root: str
     bodies: dict = field(repr=False)
-    unique: frozenset = frozenset()
+    unique: list = field(default_factory=list)
 
 
 def build_index(collection):
@@ -46,7 +46,7 @@ def build_index(collection):
         identity, posture = keep(row["identity"]), keep(row["posture"])
         unique.add(identity)
         containers.append([row["key"], identity, posture])
-    return Index(sections, containers, root_of(sections, containers), bodies, frozenset(unique))
+    return Index(sections, containers, root_of(sections, containers), bodies, sorted(unique))
 
 
 def root_of(sections, containers):
@@ -75,8 +75,8 @@ def index_body(index, *, generation, previous, known=frozenset()):
 def _inline(index, known):
     return {
         name: index.bodies[name]
-        for name in sorted(index.unique - known)
-        if len(index.bodies[name].encode()) < INLINE_BELOW_BYTES
+        for name in index.unique
+        if name not in known and len(index.bodies[name].encode()) < INLINE_BELOW_BYTES
     }
 
 

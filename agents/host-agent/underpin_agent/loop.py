@@ -50,7 +50,7 @@ def say(text):
 
 
 class Loop:
-    """One agent at work. ``collector.collect()`` gives a Collection; ``sleep`` and ``pick`` vary
+    """One agent at work. ``collector.index()`` gives an ``Index``; ``sleep`` and ``pick`` vary
     in tests."""
 
     def __init__(self, settings, *, client, state, host, collector, sleep=time.sleep, pick=None):
@@ -71,7 +71,7 @@ class Loop:
         """Enrol if needed, collect, deliver. Returns an exit code."""
         try:
             self._ensure_enrolled()
-            outcome = self.delivery.deliver(self.collector.collect())
+            outcome = self.delivery.deliver(self.collector.index())
         except Unreachable as failure:
             say("the server cannot be reached: %s" % failure)
             return EXIT_UNREACHABLE
@@ -103,9 +103,9 @@ class Loop:
         """One collection and delivery. Returns the seconds until the next. Raises Stop."""
         try:
             self._ensure_enrolled()
-            collection = self.collector.collect()
+            index = self.collector.index()
             hold = time.monotonic() < self.held_until
-            outcome = self.delivery.deliver(collection, hold_index=hold)
+            outcome = self.delivery.deliver(index, hold_index=hold)
         except Unreachable as failure:
             say("the server cannot be reached: %s" % failure)
             return self.beats.next_seconds()

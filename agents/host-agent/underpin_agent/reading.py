@@ -246,6 +246,20 @@ class Folder:
             if fd is not None:
                 os.close(fd)
 
+    def names(self):
+        """Sorted names of the entries."""
+        try:
+            return sorted(os.listdir(self.fd))
+        except OSError as error:
+            raise named_failure(self.path, error) from None
+
+    def stat(self, name):
+        """``os.stat_result`` of the entry itself, or None when it is gone or hidden."""
+        try:
+            return os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except OSError:
+            return None
+
     def link(self, name):
         """The text of a symbolic link, not followed."""
         try:

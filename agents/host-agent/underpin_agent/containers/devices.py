@@ -4,7 +4,7 @@ import os
 import re
 import stat
 
-from ..reading import ReadFailed
+from ..reading import Absent, ReadFailed
 
 MAX_NODES = 2_000
 STANDARD = {
@@ -141,20 +141,25 @@ def _walk(material, folder, found, *, depth):
     """Add the nodes below ``folder``; True when it was cut. Terminals (devpts) are no devices."""
     if folder in ("/dev/pts", "/dev/shm", "/dev/mqueue") or depth > 6:  # noqa: S108 inside
         return False
+    with material.inside.folder(folder) as opened:
+        entries = [(name, opened.stat(name)) for name in opened.names()]
     cut = False
-    for name in material.inside.names(folder):
+    for name, status in entries:
         path = folder + "/" + name
-        try:
-            status = material.inside.stat(path)
-        except ReadFailed:
-            continue
         if len(found) >= MAX_NODES:
             return True
-        if stat.S_ISDIR(status.st_mode):
-            cut = _walk(material, path, found, depth=depth + 1) or cut
-        else:
+        if status is not None and stat.S_ISDIR(status.st_mode):
+            cut = _walk_below(material, path, found, depth=depth + 1) or cut
+        elif status is not None:
             _add(found, path, status)
     return cut
+
+
+def _walk_below(material, path, found, *, depth):
+    try:
+        return _walk(material, path, found, depth=depth)
+    except Absent:
+        return False  # removed meanwhile
 
 
 def _add(found, path, status):

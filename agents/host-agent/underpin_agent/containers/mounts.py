@@ -33,7 +33,7 @@ def gather(material):
 
 def _row(material, mount):
     view = material.view
-    path = derive.host_path(mount, view.mounts)
+    path = derive.host_path(mount, view.mounts_of.get(mount.device, ()))
     kind = _node_kind(material, mount)
     role = derive.mount_role(
         mount,

@@ -149,7 +149,7 @@ def _bound(material):
         if used is not None and not used.get(name):
             continue
         try:
-            text = material.read("net/" + name)
+            text = _table(material, name)
         except ReadFailed as failure:
             if failure.errno_name == "ENOENT":
                 continue  # a kernel without IPv6
@@ -158,6 +158,16 @@ def _bound(material):
             if address != ENGINE_RESOLVER and not (state == UNCONNECTED and port >= first):
                 found[inode] = (address, port)
     return found
+
+
+def _table(material, name):
+    """The text of one table, read once per namespace: reading it is what costs."""
+    inode = material.leader.namespaces.get("network")
+    if inode is None:
+        return material.read("net/" + name)
+    if (inode, name) not in material.view.socket_tables:
+        material.view.socket_tables[inode, name] = material.read("net/" + name)
+    return material.view.socket_tables[inode, name]
 
 
 def _used(material):

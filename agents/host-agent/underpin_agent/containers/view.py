@@ -21,6 +21,9 @@ class HostView:
         self.host = context.host
         self.mounts = _or(lambda: mountinfo.read_host_mounts(self.host), [])
         self.devices = derive.shared_devices(self.mounts)
+        self.mounts_of = {}  # device: its mounts on the host
+        for mount in self.mounts:
+            self.mounts_of.setdefault(mount.device, []).append(mount)
         outside = self._outside()
         self.engines = docker.engines(self.host, outside)
         self.stores = tuple(sorted({engine.data_root.rstrip("/") for engine in self.engines}))
@@ -37,6 +40,7 @@ class HostView:
         self.init_limits = _or(lambda: parse_limits(self.host.read("/proc/1/limits")), {})
         self.sockets = listening_runtime_sockets(self.host, outside)
         self._internal = None
+        self.socket_tables = {}  # (network namespace, table): text
         self.own_user_initial = self._own_user_initial()
 
     def internal_networks(self):
