@@ -1,0 +1,269 @@
+"""Every page in a real browser: accessible in both themes and widths, quiet, and without a mouse."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from agents.models import Container
+from assessments.models import Finding, Report, ReportState
+from assessments.services.reports import report_request
+from tests.support.estate import PASSWORD, Estate, new_estate
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# WCAG 2.2 AA and what axe calls best practice.
+AXE_OPTIONS = {"resultTypes": ["violations"]}
+SIZES = {"wide": 1440, "narrow": 390}
+WATCH_POLICY = """
+window.blocked = [];
+document.addEventListener("securitypolicyviolation", function (event) {
+  window.blocked.push(event.violatedDirective + " " + event.blockedURI);
+});
+"""
+
+
+@dataclass
+class Desk:
+    """A browser page signed in as an administrator, and everything the page complained about."""
+
+    page: Page
+    server: str
+    estate: Estate
+    complaints: list[str]
+
+    def open(self, path: str) -> None:
+        """Go there."""
+        self.page.goto(self.server + path)
+
+    def assert_quiet(self) -> None:
+        """No script error, nothing blocked by the content security policy."""
+        assert self.page.evaluate("window.blocked") == []
+        assert self.complaints == []
+
+
+@pytest.fixture
+def estate() -> Estate:
+    made = new_estate("Platform security", now=timezone.now())
+    made.host("edge-07")
+    made.host("pay-01", sample="hardened")
+    report_request(made.caller, title="Third quarter", now=made.now)
+    return made
+
+
+Opened = Callable[..., Desk]
+
+
+@pytest.fixture
+def desk(browser: Browser, live_server: LiveServer, estate: Estate) -> Iterator[Opened]:
+    contexts = []
+
+    def opened(*, width: int = 1440, theme: str = "light", signed_in: bool = True) -> Desk:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if theme == "dark" else "light",
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        contexts.append(context)
+        context.add_init_script(WATCH_POLICY)
+        if signed_in:
+            client = Client()
+            client.force_login(estate.admin.user)
+            cookie = client.cookies["sessionid"].value
+            context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+        page = context.new_page()
+        complaints: list[str] = []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda entry: _complain(entry.type, entry.text, complaints))
+        return Desk(page, live_server.url, estate, complaints)
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def _complain(kind: str, words: str, complaints: list[str]) -> None:
+    if kind in {"error", "warning"} and "status of 404" not in words:
+        complaints.append(words)
+
+
+def addresses(estate: Estate) -> dict[str, str]:
+    """One address per page of the product."""
+    container = Container.objects.of(estate.workspace).get(name="legacy")
+    rows = Finding.objects.of(estate.workspace)
+    report = Report.objects.of(estate.workspace).get()
+    names = ("overview", "hosts", "containers", "findings", "reports", "enrol", "api-tokens")
+    return {
+        **{name: reverse(name) for name in names},
+        "unknown": "/findings/?status=unknown",
+        "narrowed": f"/findings/?host={container.host_id}&check=SEG-MNT-04",
+        "nothing": "/findings/?q=nothing-has-this-name",
+        "host": reverse("host", args=[container.host_id]),
+        "container": reverse("container", args=[container.pk]),
+        "finding": reverse("finding", args=[rows.get(check_id="SEG-MNT-04").pk]),
+        "pair": reverse("finding", args=[rows.filter(target_kind="pair")[:1].get().pk]),
+        "report": reverse("report", args=[report.pk]),
+        "second factor": reverse("mfa_index"),
+        "password": reverse("account_change_password"),
+        "missing": "/nothing-here/",
+    }
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", list(SIZES))
+def test_every_page_is_accessible_quiet_and_fits(desk: Opened, theme: str, size: str) -> None:
+    axe = Axe()
+    sitting = desk(width=SIZES[size], theme=theme)
+    found = []
+    for name, path in addresses(sitting.estate).items():
+        sitting.open(path)
+        problems = axe.run(sitting.page, options=AXE_OPTIONS).response["violations"]
+        found += [(name, one["id"], one["nodes"][0]["html"][:200]) for one in problems]
+        wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert sitting.page.evaluate(wide) <= 0, name
+        sitting.assert_quiet()
+    assert found == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_sign_in_page_is_accessible_and_leads_in(desk: Opened, theme: str) -> None:
+    sitting = desk(theme=theme, signed_in=False)
+    sitting.open("/hosts/")
+    assert Axe().run(sitting.page, options=AXE_OPTIONS).response["violations"] == []
+    sitting.page.get_by_label("E-mail address").fill(sitting.estate.admin.user.email)
+    sitting.page.get_by_label("Password").fill(PASSWORD)
+    sitting.page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(sitting.page.get_by_role("heading", name="Hosts")).to_be_visible()
+    sitting.assert_quiet()
+
+
+def test_the_main_actions_are_reached_by_keyboard(desk: Opened) -> None:
+    sitting = desk()
+    sitting.open("/")
+    sitting.page.keyboard.press("Tab")
+    expect(sitting.page.get_by_role("link", name="Skip to content")).to_be_focused()
+    reached = set()
+    for _ in range(120):
+        sitting.page.keyboard.press("Tab")
+        reached.add(sitting.page.evaluate("document.activeElement.textContent.trim()"))
+    for words in ("Findings", "Add a host", "Sign out", "See all findings", "edge-07"):
+        assert words in reached
+    assert sitting.page.locator(".matrix a").count() > 0
+    assert {cell.inner_text() for cell in sitting.page.locator(".matrix a").all()} <= reached
+
+
+def test_the_skip_link_goes_to_the_content(desk: Opened) -> None:
+    sitting = desk()
+    sitting.open("/hosts/")
+    sitting.page.keyboard.press("Tab")
+    sitting.page.keyboard.press("Enter")
+    expect(sitting.page.locator("#main")).to_be_focused()
+
+
+def test_a_slash_focuses_the_search_and_typing_filters(desk: Opened) -> None:
+    sitting = desk()
+    sitting.open("/findings/")
+    before = sitting.page.locator("#count").inner_text()
+    sitting.page.keyboard.press("/")
+    sitting.page.keyboard.type("core_pattern")
+    expect(sitting.page.locator("#count")).not_to_have_text(before)
+    expect(sitting.page).to_have_url(re.compile(r"q=core_pattern"))
+    expect(sitting.page.get_by_role("searchbox")).to_be_focused()
+    shown = sitting.page.locator("#count").inner_text()
+    sitting.page.reload()
+    assert sitting.page.locator("#count").inner_text() == shown
+    sitting.page.go_back()
+    expect(sitting.page.locator("#count")).to_have_text(before)
+    sitting.assert_quiet()
+
+
+def test_every_filter_works_without_a_script(browser: Browser, live_server: LiveServer) -> None:
+    estate = new_estate("Without script", now=timezone.now())
+    estate.host("edge-07")
+    client = Client()
+    client.force_login(estate.admin.user)
+    context = browser.new_context(java_script_enabled=False)
+    cookie = client.cookies["sessionid"].value
+    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+    page = context.new_page()
+    page.goto(f"{live_server.url}/findings/")
+    page.get_by_label("Risk").select_option("5")
+    page.get_by_role("button", name="Apply").click()
+    assert "level=5" in page.url
+    assert page.locator("tbody .level").all_inner_texts()
+    assert set(page.locator("tbody .level").all_inner_texts()) == {"Very high"}
+    context.close()
+
+
+def test_the_theme_is_switched_and_kept(desk: Opened) -> None:
+    sitting = desk()
+    sitting.open("/")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = sitting.page.evaluate(ground)
+    sitting.page.get_by_role("button", name="Switch to the dark theme").click()
+    dark = sitting.page.evaluate(ground)
+    assert dark != light
+    sitting.open("/hosts/")
+    assert sitting.page.evaluate(ground) == dark
+    sitting.assert_quiet()
+
+
+def test_times_are_shown_in_the_zone_of_the_reader(
+    browser: Browser, live_server: LiveServer, estate: Estate
+) -> None:
+    client = Client()
+    client.force_login(estate.admin.user)
+    context = browser.new_context(timezone_id="Asia/Kathmandu")
+    cookie = client.cookies["sessionid"].value
+    context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+    page = context.new_page()
+    page.goto(live_server.url + addresses(estate)["host"])
+    shown = page.locator("dd time[data-show=full]").first
+    local = timezone.now().astimezone(timezone.zoneinfo.ZoneInfo("Asia/Kathmandu"))
+    assert f"{local.day} {local:%b %Y}" in shown.inner_text()
+    assert (shown.get_attribute("title") or "").endswith("UTC")
+    context.close()
+
+
+def test_a_token_is_made_and_its_line_copied(desk: Opened) -> None:
+    sitting = desk()
+    sitting.open("/enrol/")
+    sitting.page.get_by_label("Name").fill("rack 4")
+    sitting.page.get_by_role("button", name="Make a token").click()
+    sitting.page.locator("[data-copy=install-root]").click()
+    copied = sitting.page.evaluate("navigator.clipboard.readText()")
+    assert copied == sitting.page.locator("#install-root").inner_text().strip()
+    assert "--token ue_" in copied
+    assert Axe().run(sitting.page, options=AXE_OPTIONS).response["violations"] == []
+    sitting.assert_quiet()
+
+
+def test_hosts_appear_by_themselves(desk: Opened) -> None:
+    sitting = desk()
+    sitting.open("/enrol/")
+    expect(sitting.page.locator("#arrivals")).not_to_contain_text("new-01")
+    sitting.estate.host("new-01", sample="hardened")
+    expect(sitting.page.locator("#arrivals")).to_contain_text("new-01", timeout=8_000)
+    sitting.assert_quiet()
+
+
+def test_a_report_shows_its_progress_until_it_is_ready(desk: Opened) -> None:
+    sitting = desk()
+    rows = Report.objects.of(sitting.estate.workspace)
+    sitting.open(reverse("report", args=[rows.get().pk]))
+    expect(sitting.page.get_by_role("progressbar")).to_be_visible()
+    rows.update(state=ReportState.RENDERING, progress=40)
+    expect(sitting.page.locator("#progress")).to_contain_text("40 %", timeout=5_000)
+    rows.update(state=ReportState.READY, progress=100, pdf=b"%PDF-1.7 test")
+    expect(sitting.page.get_by_role("link", name="Download the PDF")).to_be_visible(timeout=5_000)
+    with sitting.page.expect_download() as download:
+        sitting.page.get_by_role("link", name="Download the PDF").click()
+    assert download.value.suggested_filename == "underpin-report-1 Third quarter.pdf"
+    sitting.assert_quiet()
