@@ -10,7 +10,7 @@ class AgentsConfig(AppConfig):
     verbose_name = "Agents"
 
     def ready(self) -> None:
-        """Give the worker thread its regular duty: last-seen times go from memory to the database."""
+        """Give the worker thread its regular duty: last-seen times go to the database."""
         from agents.services.last_seen import write_last_seen  # noqa: PLC0415 - models are loaded now
         from workbench.core.work import thread  # noqa: PLC0415
 

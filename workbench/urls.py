@@ -1,4 +1,4 @@
-"""All addresses for people and programs; agents have their own table (``agents.api.ingest_urls``)."""
+"""All addresses for people and programs; agents have their own (``agents.api.ingest_urls``)."""
 
 from django.urls import include, path
 

@@ -10,6 +10,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "workbench.settings.production")
 application = get_wsgi_application()
 
 if settings.MODE == "embedded":
-    from workbench.core.work import thread  # noqa: E402, PLC0415 - needs the apps to be ready
+    from workbench.core.work import thread
 
     thread.start()

@@ -1,5 +1,6 @@
 """The agents' door: slim views, one service call each. Errors become JSON in the middleware."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -9,7 +10,8 @@ from django.utils import timezone
 from agents.api import messages
 from agents.live.base import Beat
 from agents.live.store import live_store
-from agents.services import agent_tokens, blobs as blob_service
+from agents.services import agent_tokens
+from agents.services import blobs as blob_service
 from agents.services.enrolment import Application, host_enrol
 from agents.services.heartbeat import authenticate, heartbeat_take
 from agents.services.index import IndexMessage, index_take
@@ -30,7 +32,7 @@ class MethodNotAllowed(DomainError):
 
 
 def enrol(request: HttpRequest) -> HttpResponse:
-    """POST /enrol: 201 with the host's id and the tag of its token, 202 while it waits for approval."""
+    """POST /enrol: 201 with the host's id and its token's tag, 202 while it waits for approval."""
     body = _read(request, messages.Enrol, messages.ENROL_LIMITS)
     application = Application(
         token=body.token,
@@ -95,7 +97,8 @@ def blobs(request: HttpRequest) -> HttpResponse:
 
 def _read(request: HttpRequest, shape: type[Shape], limits: Limits) -> Shape:
     if request.method != "POST":
-        raise MethodNotAllowed("use POST")
+        msg = "use POST"
+        raise MethodNotAllowed(msg)
     return read_json(request, shape=shape, limits=limits)
 
 
@@ -107,7 +110,5 @@ def _plain(value: str | messages.Missing) -> str | dict[str, str]:
     return missing if value.need is msgspec.UNSET else {**missing, "need": value.need}
 
 
-def _json(answer: dict[str, object], *, status: int = 200) -> HttpResponse:
-    return HttpResponse(
-        msgspec.json.encode(answer), status=status, content_type="application/json"
-    )
+def _json(answer: Mapping[str, object], *, status: int = 200) -> HttpResponse:
+    return HttpResponse(msgspec.json.encode(answer), status=status, content_type="application/json")

@@ -52,7 +52,7 @@ class Seen:
 
 
 class LiveStore(Protocol):
-    """One step per heartbeat; everything is also in the database, so losing the store loses nothing."""
+    """One step per heartbeat; the database has everything too, so nothing is lost with it."""
 
     def beat(self, beat: Beat, *, now: datetime) -> Verdict:
         """Compare, note the time, and say what to do."""

@@ -83,7 +83,7 @@ class RedisLive:
         try:
             self._redis.delete(_key(host_id))
         except redis.RedisError:
-            return  # Redis is away: it answers nothing, and keeps the key no longer than KEEP_SECONDS
+            return  # Redis is away, and keeps the key no longer than KEEP_SECONDS
 
     def take_seen(self, *, limit: int) -> Sequence[Seen]:
         """See ``LiveStore``."""

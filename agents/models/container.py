@@ -33,7 +33,9 @@ class Container(models.Model):
         default_manager_name = "unscoped"
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["host", "key"], condition=Q(gone_at__isnull=True), name="container_once_alive"
+                fields=["host", "key"],
+                condition=Q(gone_at__isnull=True),
+                name="container_once_alive",
             ),
         ]
         indexes: ClassVar = [

@@ -36,9 +36,7 @@ class Host(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="hosts")
     name = models.CharField(max_length=255)
     labels = models.JSONField(default=dict, blank=True)
-    criticality = models.CharField(
-        max_length=10, choices=Criticality, default=Criticality.NORMAL
-    )
+    criticality = models.CharField(max_length=10, choices=Criticality, default=Criticality.NORMAL)
     state = models.CharField(max_length=10, choices=HostState, default=HostState.ACTIVE)
     fingerprint = models.CharField(max_length=64, blank=True)
     enrolled_at = models.DateTimeField(default=timezone.now)

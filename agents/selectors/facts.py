@@ -1,6 +1,7 @@
 """Reading stored facts back: the bodies that hold for a host, and the evaluator's document."""
 
 import json
+import uuid
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class HostFacts:
         )
 
 
-def facts_of(host_id: object, *, at: datetime | None = None) -> HostFacts | None:
+def facts_of(host_id: uuid.UUID | str, *, at: datetime | None = None) -> HostFacts | None:
     """What the host reported last, or what held at ``at``; None before its first index.
 
     Four queries, and one per 500 bodies.

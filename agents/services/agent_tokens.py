@@ -53,7 +53,7 @@ def read(header: str) -> AgentToken:
     if len(secret) != SECRET_BYTES:
         raise unknown_token()
     secret_hash = hashlib.sha256(secret).hexdigest()
-    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    keys = [str(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
     tags = [tag_for(host_id, secret_hash, key=key) for key in keys]
     given = parts[3].encode("utf-8", "surrogatepass")
     if not any(hmac.compare_digest(tag.encode(), given) for tag in tags):

@@ -73,5 +73,7 @@ def bodies_of(ids: Iterable[int]) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     for start in range(0, len(wanted), SLICE_ROWS):
         rows = Blob.objects.filter(pk__in=wanted[start : start + SLICE_ROWS])
-        found.update((pk, gzip.decompress(bytes(body))) for pk, body in rows.values_list("pk", "body"))
+        found.update(
+            (pk, gzip.decompress(bytes(body))) for pk, body in rows.values_list("pk", "body")
+        )
     return found

@@ -1,4 +1,4 @@
-"""Enrolling a host: idempotent for the same nonce and key, and never a take-over of a live record."""
+"""Enrolling a host: idempotent for one nonce and key, never a take-over of a live record."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

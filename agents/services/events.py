@@ -1,4 +1,4 @@
-"""What this app tells higher apps, as kinds of work items. They subscribe; nothing here knows them."""
+"""What this app tells higher apps, as kinds of work items; they subscribe."""
 
 from typing import Final
 

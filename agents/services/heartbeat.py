@@ -31,17 +31,16 @@ def heartbeat_take(beat: Beat, *, now: datetime) -> bool:
         known = _look_up(AgentToken(beat.host_id, beat.secret_hash))
         store.put(beat.host_id, known)
         verdict = store.beat(beat, now=now)
-    if verdict is Verdict.MISS:  # the store is away: the database alone answers
-        HostLive.objects.filter(host_id=beat.host_id).update(
-            last_seen=now, counter=beat.counter, boot=beat.boot
-        )
-        return known.root[:ROOT_PREFIX] != beat.root[:ROOT_PREFIX]
+        if verdict is Verdict.MISS:  # the store is away: the database alone answers
+            return _beat_without_store(beat, known, now=now)
     if verdict is Verdict.REFUSED:
         raise unknown_token()
     if verdict is Verdict.CLONE:
-        raise Cloned("two machines report under this identity; enrol one of them again")
+        msg = "two machines report under this identity; enrol one of them again"
+        raise Cloned(msg)
     if verdict is Verdict.GONE:
-        raise Gone("this host was retired")
+        msg = "this host was retired"
+        raise Gone(msg)
     return verdict is Verdict.INDEX_WANTED
 
 
@@ -56,10 +55,19 @@ def authenticate(token: AgentToken) -> Agent:
     if agent is None or agent.secret_hash != token.secret_hash:
         raise unknown_token()
     if agent.revoked_at is not None:
-        raise RevokedKey("this agent's key was revoked")
+        msg = "this agent's key was revoked"
+        raise RevokedKey(msg)
     if agent.host.state == "retired":
-        raise Gone("this host was retired")
+        msg = "this host was retired"
+        raise Gone(msg)
     return agent
+
+
+def _beat_without_store(beat: Beat, known: Known, *, now: datetime) -> bool:
+    HostLive.objects.filter(host_id=beat.host_id).update(
+        last_seen=now, counter=beat.counter, boot=beat.boot
+    )
+    return known.root[:ROOT_PREFIX] != beat.root[:ROOT_PREFIX]
 
 
 def _look_up(token: AgentToken) -> Known:

@@ -1,6 +1,7 @@
 """Taking an index: which facts hold on a host from now on. One transaction, all or nothing."""
 
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from workbench.core.work import items
 
 @dataclass(frozen=True, slots=True)
 class IndexMessage:
-    """One index: number, root digest, section digests or errors, container digests, small bodies."""
+    """One index: number, root, section digests or errors, container digests, small bodies."""
 
     number: int
     root: str
@@ -41,7 +42,7 @@ class IndexReply:
     need: list[str]
 
 
-def index_take(host_id: object, message: IndexMessage, *, now: datetime) -> IndexReply:
+def index_take(host_id: uuid.UUID | str, message: IndexMessage, *, now: datetime) -> IndexReply:
     """Store the bodies that came along; link everything once all bodies are there.
 
     An index whose number is not above the stored one is answered and ignored, so that repeated and
@@ -55,7 +56,8 @@ def index_take(host_id: object, message: IndexMessage, *, now: datetime) -> Inde
     with transaction.atomic():
         host = Host.unscoped.select_for_update().select_related("workspace").get(pk=host_id)
         if host.state == "retired":
-            raise Gone("this host was retired")
+            msg = "this host was retired"
+            raise Gone(msg)
         if message.number <= host.facts_number:
             return IndexReply(host.facts_number, [])
         wanted = message.digests()
@@ -75,10 +77,12 @@ def index_take(host_id: object, message: IndexMessage, *, now: datetime) -> Inde
 def _check(message: IndexMessage) -> None:
     keys = [key for key, _, _ in message.containers]
     if len(set(keys)) != len(keys):
-        raise Invalid("a container stands twice in the index")
+        msg = "a container stands twice in the index"
+        raise Invalid(msg)
     containers = {key: [identity, posture] for key, identity, posture in message.containers}
     if root_digest(dict(message.sections), containers) != message.root:
-        raise Invalid("the root digest is not that of the index")
+        msg = "the root digest is not that of the index"
+        raise Invalid(msg)
 
 
 def _link_sections(

@@ -1,4 +1,4 @@
-"""Writing last-seen times: in batches into the narrow table (measured 140,000 rows/s against 619)."""
+"""Writing last-seen times in batches (measured: 140,000 rows/s against 619 one by one)."""
 
 from agents.live.store import live_store
 from agents.models import HostLive

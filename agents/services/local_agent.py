@@ -1,4 +1,4 @@
-"""The agent of this machine in the embedded mode: enrolled by the server itself, run as its child."""
+"""The agent of this machine in the embedded mode: enrolled and run by the server itself."""
 
 import json
 import os
@@ -23,8 +23,10 @@ STOP_SECONDS = 5
 
 def program_build() -> Path:
     """The agent program, built from its source; the build takes a fraction of a second."""
-    subprocess.run(  # noqa: S603 - our own interpreter and script
-        [sys.executable, str(BUILDER), "--output", str(PROGRAM)], check=True, stdout=subprocess.DEVNULL
+    subprocess.run(
+        [sys.executable, str(BUILDER), "--output", str(PROGRAM)],
+        check=True,
+        stdout=subprocess.DEVNULL,
     )
     return PROGRAM
 
@@ -48,7 +50,7 @@ def is_enrolled(state_folder: Path) -> bool:
         state = json.loads((state_folder / "identity.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    host_id = state.get("host_id") if isinstance(state, dict) else None
+    host_id = str(state.get("host_id", "")) if isinstance(state, dict) else ""
     return bool(host_id) and Agent.objects.filter(host_id=host_id, revoked_at=None).exists()
 
 
@@ -56,11 +58,19 @@ def is_enrolled(state_folder: Path) -> bool:
 def running(*, server: str, state_folder: Path, secret: str) -> Iterator[None]:
     """The agent as a child process that ends with the block."""
     state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    arguments = [sys.executable, str(PROGRAM), "run", "--server", server, "--state", str(state_folder)]
+    arguments = [
+        sys.executable,
+        str(PROGRAM),
+        "run",
+        "--server",
+        server,
+        "--state",
+        str(state_folder),
+    ]
     arguments += ["--interval", str(settings.HEARTBEAT_INTERVAL_SECONDS)]
     # By the environment: arguments stand in every process listing.
     environment = {**os.environ, "UNDERPIN_ENROL_TOKEN": secret}
-    agent = subprocess.Popen(arguments, env=environment)  # noqa: S603 - our own program
+    agent = subprocess.Popen(arguments, env=environment)
     try:
         yield
     finally:

@@ -165,7 +165,8 @@ class CheckDetail(APIView):
         """The check by its id."""
         check = load_catalogue().checks.get(check_id)
         if check is None:
-            raise NotFound("no such check")
+            msg = "no such check"
+            raise NotFound(msg)
         return Response(CheckSerializer(check).data)
 
 

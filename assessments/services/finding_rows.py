@@ -79,4 +79,6 @@ def changing_values(host: Host, result: Result, *, catalogue: Catalogue) -> dict
 def step_values(step: Any) -> dict[str, Any]:
     """One step of the scoring as plain JSON."""
     values = asdict(step)
-    return {name: int(value) if isinstance(value, int) else str(value) for name, value in values.items()}
+    return {
+        name: int(value) if isinstance(value, int) else str(value) for name, value in values.items()
+    }

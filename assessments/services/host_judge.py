@@ -1,4 +1,4 @@
-"""Judging a host: evaluate what changed, then open, change and close findings in one transaction."""
+"""Judging a host: evaluate, then open, change and close findings in one transaction."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -29,9 +29,7 @@ def host_judge(key: str) -> Callable[[], None] | None:
         return None
     now = timezone.now()
     document = facts.document(policy=catalogue.policy, now=now)
-    judged = judge(
-        document, catalogue, facts_digest=facts.root, criticality=facts.host.criticality
-    )
+    judged = judge(document, catalogue, facts_digest=facts.root, criticality=facts.host.criticality)
     return lambda: _store(facts, judged, catalogue=catalogue, now=now)
 
 

@@ -81,7 +81,7 @@ def collected(root: str) -> dict[str, Any]:
     """What the agent program prints; it runs apart, as on every other host."""
     command = [sys.executable, str(program_build()), "collect", "--json", "--root", root]
     try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and program
+        done = subprocess.run(
             command, capture_output=True, timeout=COLLECT_TIMEOUT_SECONDS, check=True
         )
     except subprocess.TimeoutExpired:

@@ -40,9 +40,7 @@ def judged_host(host: Host, catalogue: Catalogue, *, now: datetime) -> JudgedHos
     if facts is None:
         return None
     document = facts.document(policy=catalogue.policy, now=now)
-    judgement = judge(
-        document, catalogue, facts_digest=facts.root, criticality=host.criticality
-    )
+    judgement = judge(document, catalogue, facts_digest=facts.root, criticality=host.criticality)
     open_rows = Finding.unscoped.filter(host=host, closed_at=None)
     seen = open_rows.values_list("check_id", "target_key", "first_seen")
     live = getattr(host, "live", None)
@@ -59,8 +57,8 @@ def judged_host(host: Host, catalogue: Catalogue, *, now: datetime) -> JudgedHos
 
 def scope_sentence(*, reporting: int, enrolled: int) -> str:
     """Which hosts the report covers, in words."""
+    if reporting == enrolled == 1:
+        return "The one enrolled host and its running containers."
     if reporting == enrolled:
-        return f"All {enrolled} enrolled hosts and their running containers." if enrolled != 1 else (
-            "The one enrolled host and its running containers."
-        )
+        return f"All {enrolled} enrolled hosts and their running containers."
     return f"{reporting} of {enrolled} enrolled hosts have reported facts and are covered."

@@ -45,7 +45,7 @@ def report_request(caller: Caller, *, title: str, now: datetime) -> Report:
 
 
 def report_render(key: str) -> Callable[[], None] | None:
-    """Render the report with id ``key``; what is returned stores it. A finished one stays as it is."""
+    """Render the report with id ``key``; what is returned stores it. A finished one stays."""
     rows = Report.unscoped.filter(pk=key)
     report = rows.select_related("workspace", "requested_by").first()
     if report is None or report.state in {ReportState.READY, ReportState.FAILED}:

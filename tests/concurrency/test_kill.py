@@ -60,7 +60,10 @@ def load(bench: Workbench, token: str, known: Acknowledged, stop: threading.Even
             return
         kernel = {"facts": {"release": agent.host_id}, "unknowns": []}
         identity = {"facts": {"id": agent.host_id, "name": "c", "state": "running"}, "unknowns": []}
-        posture = {"facts": {"no_new_privileges": False, "cpus": [len(known.digests)]}, "unknowns": []}
+        posture = {
+            "facts": {"no_new_privileges": False, "cpus": [len(known.digests)]},
+            "unknowns": [],
+        }
 
         def post(agent=agent, kernel=kernel, pair=(identity, posture)) -> bool:
             answer = agent.index({"kernel": kernel}, {"c1": pair}, number=1)
@@ -132,7 +135,9 @@ def test_nothing_acknowledged_is_lost_or_judged_twice(workbench: Workbench) -> N
 def check(database: str, known: Acknowledged) -> None:
     """The promises, read straight from the tables."""
     assert drained(database)
-    assert rows(database, "SELECT kind, key FROM core_workitem WHERE quarantined_at IS NOT NULL") == []
+    assert (
+        rows(database, "SELECT kind, key FROM core_workitem WHERE quarantined_at IS NOT NULL") == []
+    )
     stored = {row[0] for row in rows(database, "SELECT digest FROM agents_blob")}
     for host_id, digests in known.digests.items():
         assert digests <= stored, f"{host_id} lost a body"

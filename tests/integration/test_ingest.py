@@ -187,9 +187,7 @@ def test_other_methods_are_refused() -> None:
 
 
 def test_an_index_with_all_bodies_is_linked_at_once(agent: WireAgent) -> None:
-    answer = agent.index(
-        {"kernel": KERNEL, "host": HOST}, {"c1": (IDENTITY, POSTURE)}, number=1
-    )
+    answer = agent.index({"kernel": KERNEL, "host": HOST}, {"c1": (IDENTITY, POSTURE)}, number=1)
     assert (answer.status, answer.body) == (200, {"gen": 1, "need": []})
     host = Host.unscoped.get()
     assert (host.facts_number, host.kernel_release, host.os_name) == (1, "6.1.0", "debian 12")
@@ -295,7 +293,9 @@ WRONG = {
     "body that is a list": lambda m: m["inline"].update(one_body("[]")),
     "body with NUL": lambda m: m["inline"].update(one_body('{"facts":{"a":"\\u0000"}}')),
     "body with a surrogate": lambda m: m["inline"].update(one_body('{"facts":{"a":"\\ud800"}}')),
-    "body nested deeply": lambda m: m["inline"].update(one_body('{"facts":' + "[" * 50 + "]" * 50 + "}")),
+    "body nested deeply": lambda m: m["inline"].update(
+        one_body('{"facts":' + "[" * 50 + "]" * 50 + "}")
+    ),
     "unknowns no list": lambda m: m["inline"].update(one_body('{"facts":{},"unknowns":{}}')),
 }
 

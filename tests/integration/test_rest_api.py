@@ -149,9 +149,7 @@ def test_a_report_is_asked_for_rendered_and_downloaded(api: Client, estate: Esta
 
 
 def test_a_report_with_an_unknown_field_is_refused(api: Client) -> None:
-    answer = api.post(
-        reverse("api:report-list"), {"tilte": "x"}, content_type="application/json"
-    )
+    answer = api.post(reverse("api:report-list"), {"tilte": "x"}, content_type="application/json")
     assert answer.status_code == 400
     assert answer.json()["error"]["fields"] == {"tilte": "unknown field"}
 

@@ -1,4 +1,4 @@
-"""Every route of the product, read from the resolver: nothing can hide from the permission tests."""
+"""Every route of the product, read from the resolver, so that none can hide from the tests."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

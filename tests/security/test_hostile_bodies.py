@@ -1,7 +1,7 @@
 """131 hostile bodies at every endpoint that takes one: never a 5xx, nothing changed, lists whole.
 
-The status of each is a committed file, and the same file is compared on SQLite and on PostgreSQL: the
-two must agree. After a deliberate change: ``UNDERPIN_WRITE_STATUSES=1 pytest <this file>``.
+The status of each is a committed file, compared on SQLite and on PostgreSQL: the two must agree.
+After a deliberate change: ``UNDERPIN_WRITE_STATUSES=1 pytest <this file>``.
 """
 
 import json
@@ -46,7 +46,10 @@ def as_person(path: str, client: Client) -> Send:
 def endpoints(estate: Estate, agent: WireAgent) -> dict[str, Send]:
     """Every endpoint that takes a body, as somebody who may use it."""
     member = estate.browser(Role.ADMIN)
-    found = {f"ingest {name}": as_agent(f"/i/v1/{name}", agent) for name in ("enrol", "hb", "index", "blobs")}
+    found = {
+        f"ingest {name}": as_agent(f"/i/v1/{name}", agent)
+        for name in ("enrol", "hb", "index", "blobs")
+    }
     found["api reports"] = as_person(reverse("api:report-list"), member)
     found["page reports"] = as_person(reverse("reports"), member)
     found["page enrol"] = as_person(reverse("enrol"), member)
@@ -100,12 +103,29 @@ def compare(statuses: dict[str, dict[str, int]]) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "address", ["/?q=%00", "/hosts/?q=%00", "/findings/?level=abc", "/findings/?page=99999999999999999999",
-                "/hosts/?q=%ed%a0%80", "/%00", "/hosts/%ff/", "/findings/?likelihood=5%00", "/findings/?host=x",
-                "/api/v1/findings/?min_level=abc", "/api/v1/findings/?host=not-an-id", "/api/v1/hosts/?page=-1",
-                "/api/v1/hosts/?page_size=99999999999", "/api/v1/findings/?min_level=%00",
-                "/api/v1/checks/%00/", "/api/v1/hosts/?q=" + "x" * 5000, "/findings/?q=" + "%F0%9F%98%80" * 50,
-                "/containers/?page=0", "/findings/?check=%27%20OR%201=1--", "/api/v1/containers/?host=%ff"]
+    "address",
+    [
+        "/?q=%00",
+        "/hosts/?q=%00",
+        "/findings/?level=abc",
+        "/findings/?page=99999999999999999999",
+        "/hosts/?q=%ed%a0%80",
+        "/%00",
+        "/hosts/%ff/",
+        "/findings/?likelihood=5%00",
+        "/findings/?host=x",
+        "/api/v1/findings/?min_level=abc",
+        "/api/v1/findings/?host=not-an-id",
+        "/api/v1/hosts/?page=-1",
+        "/api/v1/hosts/?page_size=99999999999",
+        "/api/v1/findings/?min_level=%00",
+        "/api/v1/checks/%00/",
+        "/api/v1/hosts/?q=" + "x" * 5000,
+        "/findings/?q=" + "%F0%9F%98%80" * 50,
+        "/containers/?page=0",
+        "/findings/?check=%27%20OR%201=1--",
+        "/api/v1/containers/?host=%ff",
+    ],
 )
 def test_an_odd_address_is_answered(address: str) -> None:
     response = make_estate().browser().get(address)

@@ -7,18 +7,19 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from tests.security.routes import all_routes
-from tests.support.joined import Estate, make_estate
+from tests.support.joined import NOW, Estate, make_estate
 from workbench.core.access import tokens
 from workbench.core.access.principals import Principal
 from workbench.core.access.table import ROUTES, allowed
 from workbench.core.models import Role
-from tests.support.joined import NOW
 
 ABSENT = uuid.UUID(int=0)
 
 
 def test_every_route_is_listed() -> None:
-    missing = sorted(f"{r.name or '(no name)'}  {r.pattern}" for r in all_routes() if r.name not in ROUTES)
+    missing = sorted(
+        f"{r.name or '(no name)'}  {r.pattern}" for r in all_routes() if r.name not in ROUTES
+    )
     assert not missing, "add to workbench/core/access/table.py:\n" + "\n".join(missing)
 
 

@@ -1,5 +1,6 @@
-"""The product itself as child processes: granian and Celery on PostgreSQL, or the embedded server."""
+"""The product itself as child processes: granian and Celery on PostgreSQL, or embedded."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -73,10 +74,8 @@ class Workbench:
     def kill(self, name: str) -> None:
         """``kill -9`` of the part and of every process it started."""
         service = self.parts.pop(name)
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(service.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         service.process.wait(10)
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Writing and verifying the audit log: a hash chain per workspace, in the transaction of the change."""
+"""The audit log: a hash chain per workspace, written in the transaction of the change."""
 
 import hashlib
 import json

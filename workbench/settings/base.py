@@ -108,8 +108,11 @@ USE_I18N = False
 USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = BASE_DIR / "build" / "static"
+STATIC_ROOT: Path | None = BASE_DIR / "build" / "static"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+DATA_DIR = Path(
+    env.text("UNDERPIN_DATA_DIR", str(BASE_DIR / "var"), "Folder of the embedded mode's files.")
+)
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"

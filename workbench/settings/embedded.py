@@ -1,15 +1,10 @@
 """One machine, one process: SQLite, no Redis, background work on a thread (``make run``)."""
 
 import secrets
-from pathlib import Path
 
 from workbench.settings import env
 from workbench.settings.base import *  # noqa: F403 - settings modules build on one another
-from workbench.settings.base import BASE_DIR, STATICFILES_DIRS
-
-DATA_DIR = Path(
-    env.text("UNDERPIN_DATA_DIR", str(BASE_DIR / "var"), "Folder of the embedded database and keys.")
-)
+from workbench.settings.base import DATA_DIR, STATICFILES_DIRS
 
 
 def own_secret_key() -> str:

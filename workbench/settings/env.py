@@ -1,8 +1,8 @@
 """Typed readers for settings from the environment, and the list of all of them.
 
 Each reader refuses an odd value instead of guessing. A secret may also come from a file named by
-``<NAME>_FILE``, so that it never stands in a process listing. ``DECLARED`` collects name, default and
-meaning of every setting; ``docs/settings.md`` is tested against it.
+``<NAME>_FILE``, so that it never stands in a process listing. ``DECLARED`` collects name, default
+and meaning of every setting; ``docs/settings.md`` is tested against it.
 """
 
 import os
@@ -35,7 +35,7 @@ def text(name: str, default: str, meaning: str) -> str:
 
 
 def secret(name: str, meaning: str) -> str:
-    """The variable, or the content of the file named by ``<name>_FILE``; empty when neither is set."""
+    """The variable, or the content of the file that ``<name>_FILE`` names; empty without both."""
     DECLARED[name] = Declared(name, "", meaning)
     path = os.environ.get(f"{name}_FILE")
     if path is None:

@@ -22,7 +22,9 @@ def checked_secret_key(key: str) -> str:
     if len(key) < MIN_SECRET_KEY_CHARACTERS or len(set(key)) < MIN_SECRET_KEY_DIFFERENT:
         message = f"UNDERPIN_SECRET_KEY is too short or repeats itself; {hint}"
         raise ImproperlyConfigured(message)
-    if any(word in key.lower() for word in ("django-insecure", "changeme", "change-me", "secret-key")):
+    if any(
+        word in key.lower() for word in ("django-insecure", "changeme", "change-me", "secret-key")
+    ):
         message = f"UNDERPIN_SECRET_KEY is a default value; {hint}"
         raise ImproperlyConfigured(message)
     return key
@@ -30,10 +32,14 @@ def checked_secret_key(key: str) -> str:
 
 MODE = "production"
 SECRET_KEY = checked_secret_key(
-    env.secret("UNDERPIN_SECRET_KEY", "Signs sessions, links and agent tokens; 50 characters or more.")
+    env.secret(
+        "UNDERPIN_SECRET_KEY", "Signs sessions, links and agent tokens; 50 characters or more."
+    )
 )
 SECRET_KEY_FALLBACKS = [
-    key for key in [env.secret("UNDERPIN_SECRET_KEY_OLD", "The key before the last rotation.")] if key
+    key
+    for key in [env.secret("UNDERPIN_SECRET_KEY_OLD", "The key before the last rotation.")]
+    if key
 ]
 ALLOWED_HOSTS = env.words("UNDERPIN_ALLOWED_HOSTS", "", "Host names that this server answers to.")
 PUBLIC_URL = env.text(

@@ -3,7 +3,6 @@
 import secrets
 import signal
 import socket
-from pathlib import Path
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -12,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
 
 from agents.services import local_agent
 from workbench.core.accounts.bootstrap import installation_open
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         first = installation_open(now=timezone.now())
         local_agent.program_build()
-        state_folder = Path(settings.DATA_DIR) / "agent"
+        state_folder = settings.DATA_DIR / "agent"
         secret = ""
         if not local_agent.is_enrolled(state_folder):
             secret = f"ue_{secrets.token_urlsafe(24)}"
@@ -81,6 +81,6 @@ def serve(port: int) -> None:
         blocking_threads=BLOCKING_THREADS,
         websockets=False,
         log_access=False,
-        log_level="warning",
+        log_level=LogLevels.warning,
         respawn_failed_workers=True,
     ).serve()

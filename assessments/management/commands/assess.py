@@ -80,8 +80,8 @@ def summary(judgement: Judgement, *, host: str) -> Iterator[str]:
     passing = "no checks apply" if share is None else f"{share:.0%} of the weight passes"
     yield f"{shown(host)}: {passing}"
     yield (
-        f"{counts[Status.PASS]} pass, {counts[Status.FAIL]} fail, {counts[Status.UNKNOWN]} unknown, "
-        f"{counts[Status.NOT_APPLICABLE]} not applicable"
+        f"{counts[Status.PASS]} pass, {counts[Status.FAIL]} fail, "
+        f"{counts[Status.UNKNOWN]} unknown, {counts[Status.NOT_APPLICABLE]} not applicable"
     )
     groups = grouped(judgement.of_status(Status.FAIL))
     if groups:

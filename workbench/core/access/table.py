@@ -1,8 +1,8 @@
 """The permission table: every route of the product and who may use it. Nothing else decides.
 
 Deny by default: a route that is not listed is refused at run time, and fails the build
-(``tests/security/test_permission_table.py`` reads the routes from the resolver). Keys are route names;
-a method can be listed apart as ``"POST name"``, which then wins over the plain name.
+(``tests/security/test_permission_table.py`` reads the routes from the resolver). Keys are route
+names; a method can be listed apart as ``"POST name"``, which then wins over the plain name.
 """
 
 from typing import Final

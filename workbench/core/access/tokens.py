@@ -1,4 +1,4 @@
-"""API tokens: ``up_<prefix>_<secret>``. The secret has full entropy, so SHA-256 is the right hash."""
+"""API tokens: ``up_<prefix>_<secret>``. Full entropy makes SHA-256 the right hash."""
 
 import hashlib
 import hmac

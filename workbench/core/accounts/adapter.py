@@ -10,7 +10,7 @@ from workbench.core.accounts import limiter
 
 
 class ClosedAccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
-    """Accounts are made by an administrator; sign-in is limited before the password is looked at."""
+    """Accounts are made by an administrator; attempts are counted before the password is read."""
 
     def is_open_for_signup(self, _request: HttpRequest) -> bool:
         """Never: a workbench of weaknesses is not open to the street."""

@@ -1,7 +1,7 @@
 """Counting sign-in attempts before the password is checked, in one atomic database step.
 
-Check-then-count lets a parallel burst through (measured: all of 40); counting first lets exactly the
-limit through. One row per name or network and time slot; old slots are deleted by the way.
+Check-then-count lets a parallel burst through (measured: all of 40); counting first lets exactly
+the limit through. One row per name or network and time slot; old slots are deleted by the way.
 """
 
 import hashlib

@@ -1,15 +1,17 @@
 """REST framework's view of the caller that the access middleware found."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.request import Request
 
-from workbench.core.access.request import Caller
+if TYPE_CHECKING:
+    from workbench.core.access.request import Caller
 
 
 class AccessAuthentication(SessionAuthentication):
-    """Uses ``request.caller``; a browser session must also pass the CSRF check, a token need not."""
+    """Uses ``request.caller``; a browser session must pass the CSRF check, a token need not."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         """The person, or None when nobody is signed in."""
@@ -23,3 +25,14 @@ class AccessAuthentication(SessionAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """The WWW-Authenticate value, so that DRF answers 401 rather than 403."""
         return "Bearer"
+
+
+class AccessAuthenticationScheme(OpenApiAuthenticationExtension):
+    """How the OpenAPI document names it."""
+
+    target_class = AccessAuthentication
+    name = "apiToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """A bearer token."""
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "up_<prefix>_<secret>"}

@@ -18,7 +18,9 @@ def exception_response(error: Exception, context: dict[str, Any]) -> Response | 
     response = exception_handler(error, context)
     if response is None:
         return None
-    response.data = {"error": {"code": _code(error), "message": _message(error), "fields": _fields(error)}}
+    response.data = {
+        "error": {"code": _code(error), "message": _message(error), "fields": _fields(error)}
+    }
     return response
 
 

@@ -31,7 +31,7 @@ def check_content_type(request: HttpRequest) -> None:
     if request.content_type not in JSON_TYPES:
         message = "send application/json"
         raise Unsupported(message)
-    charset = request.content_params.get("charset", "utf-8").strip('"').lower()
+    charset = (request.content_params or {}).get("charset", "utf-8").strip('"').lower()
     if charset not in {"utf-8", "utf8"}:
         message = "send UTF-8"
         raise Unsupported(message)

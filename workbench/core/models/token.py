@@ -1,4 +1,4 @@
-"""Secrets that stand for a person: API tokens and one-time sign-in links. Only hashes are stored."""
+"""Secrets that stand for a person: API tokens and sign-in links. Only hashes are stored."""
 
 import uuid
 from typing import ClassVar
@@ -11,7 +11,7 @@ from workbench.core.models.workspace import Workspace
 
 
 class ApiToken(models.Model):
-    """One program's right to act for one person in one workspace, until it expires or is revoked."""
+    """One program's right to act for one person in one workspace, until it ends or is revoked."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="api_tokens")

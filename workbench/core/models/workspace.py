@@ -23,7 +23,7 @@ class Workspace(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField(default=timezone.now)
-    # Salt of the hashes under which hosts prove their identity; never leaves the server but to agents.
+    # Salt of the hashes under which hosts prove their identity; goes to agents only.
     fingerprint_salt = models.UUIDField(default=uuid.uuid4)
 
     def __str__(self) -> str:

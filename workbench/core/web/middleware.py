@@ -15,8 +15,9 @@ from workbench.core.errors import DomainError, Invalid, NotFound, Unsupported
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'; "
     "report-uri /csp-report/"
 )
 HEADERS: Final = {
@@ -26,7 +27,8 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": (
-        "accelerometer=(), camera=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()"
+        "accelerometer=(), camera=(), geolocation=(), gyroscope=(), microphone=(), "
+        "payment=(), usb=()"
     ),
     "Cache-Control": "no-store",
 }
@@ -49,7 +51,7 @@ class SecurityHeadersMiddleware:
 
 
 class PrintableUrlMiddleware:
-    """Refuses NUL and undecodable characters in the address: PostgreSQL would answer with an error."""
+    """Refuses NUL and undecodable characters in the address: PostgreSQL would fail on them."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -59,7 +61,9 @@ class PrintableUrlMiddleware:
         texts = [request.path, *request.GET.keys(), *_values(request)]
         if all(is_storable(text) for text in texts):
             return self.get_response(request)
-        return JsonResponse(Invalid("the address holds unprintable characters").as_body(), status=400)
+        return JsonResponse(
+            Invalid("the address holds unprintable characters").as_body(), status=400
+        )
 
 
 def _values(request: HttpRequest) -> list[str]:
@@ -101,15 +105,15 @@ class BodyMiddleware:
 
 
 def is_storable(text: str) -> bool:
-    """True for text that both databases can hold: no NUL, no surrogate, no replacement by decoding."""
+    """True for text that both databases can hold: no NUL, no surrogate."""
     return not any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in text)
 
 
 class IngestShortcutMiddleware:
     """Answers agents before sessions, cookies, CSRF and people's accounts are looked at.
 
-    The ingest views have their own URL table and check the agent's token themselves; what they raise
-    becomes the product's JSON error here.
+    The ingest views have their own URL table and check the agent's token themselves; what they
+    raise becomes the product's JSON error here.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

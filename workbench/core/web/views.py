@@ -1,6 +1,7 @@
 """Pages of the core: one-time sign-in, choice of workspace, health, CSP reports."""
 
 import logging
+import uuid
 
 from django.contrib.auth import login
 from django.db import connection
@@ -44,8 +45,8 @@ def choose_workspace(request: HttpRequest) -> HttpResponse:
     return redirect("overview")
 
 
-def _own_workspaces(request: HttpRequest) -> list[object]:
-    memberships = Membership.objects.filter(user_id=request.user.pk)
+def _own_workspaces(request: HttpRequest) -> list[uuid.UUID]:
+    memberships = Membership.objects.filter(user_id=request.user.pk or 0)
     return list(memberships.values_list("workspace_id", flat=True))
 
 

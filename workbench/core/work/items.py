@@ -54,7 +54,7 @@ def handled_kinds() -> list[str]:
 
 
 def want(kind: str, key: str, *, now: datetime) -> None:
-    """Ask for work inside the transaction of the change that causes it; wake workers after commit."""
+    """Ask for work inside the transaction of the change; wake workers after commit."""
     first = WorkItem(kind=kind, key=key, wanted=0, due_at=now)
     WorkItem.objects.bulk_create([first], ignore_conflicts=True)
     WorkItem.objects.filter(kind=kind, key=key).update(

@@ -13,10 +13,10 @@ from workbench.core.work import items, wake_thread
 logger = logging.getLogger(__name__)
 
 SLICE_ITEMS = 10  # pages get the database between slices
-_duties: list[Callable[[], None]] = []
+_duties: list[Callable[[], object]] = []
 
 
-def each_sweep(duty: Callable[[], None]) -> None:
+def each_sweep(duty: Callable[[], object]) -> None:
     """Let the worker thread call ``duty`` at every sweep (embedded mode's scheduler)."""
     _duties.append(duty)
 
