@@ -1,5 +1,6 @@
 """What the page for adding hosts shows: tokens, and hosts as they arrive."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -35,7 +36,7 @@ def tokens_of(workspace: Workspace, *, now: datetime) -> tuple[TokenRow, ...]:
     return tuple(TokenRow(token, _state(token, now=now)) for token in newest)
 
 
-def token_of(workspace: Workspace, pk: object) -> EnrolmentToken | None:
+def token_of(workspace: Workspace, pk: uuid.UUID) -> EnrolmentToken | None:
     """One token of the workspace, or None."""
     return EnrolmentToken.objects.of(workspace).filter(pk=pk).first()
 

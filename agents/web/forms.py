@@ -1,7 +1,5 @@
 """The form that makes an enrolment token: shape only, the service judges sense."""
 
-from typing import ClassVar
-
 from django import forms
 
 from agents.models import EnrolmentToken
@@ -26,5 +24,3 @@ class TokenForm(forms.Form):
         choices=EnrolmentToken.Mode.choices,
         initial=EnrolmentToken.Mode.AUTO,
     )
-
-    field_order: ClassVar = ["name", "days", "max_uses", "mode"]

@@ -3,10 +3,11 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from django.core.paginator import Page, Paginator
 from django.db.models import F, Q
+from django.db.models.expressions import Combinable
 
 from agents.models import Container, Host, HostState
 from assessments.selectors.hosts import levels_by, worst_of
@@ -49,7 +50,7 @@ class ContainerRow:
         return self.levels[0]
 
 
-SORTS: Final[Mapping[str, tuple[object, ...]]] = {
+SORTS: Final[Mapping[str, tuple[str | Combinable, ...]]] = {
     "risk": (F("worst").desc(), "name", "pk"),
     "name": ("name", "pk"),
     "host": ("host__name", F("worst").desc(), "pk"),
@@ -60,7 +61,7 @@ SORTS: Final[Mapping[str, tuple[object, ...]]] = {
 
 def containers_list(
     workspace: Workspace, filters: ContainerFilters, *, page: int
-) -> tuple[tuple[ContainerRow, ...], Page[Container], Host | None]:
+) -> tuple[tuple[ContainerRow, ...], Page[Any], Host | None]:
     """One page of the containers that are there now. Four queries at most."""
     rows = Container.objects.of(workspace).filter(gone_at__isnull=True)
     rows = rows.exclude(host__state=HostState.RETIRED).annotate(worst=worst_of("container"))

@@ -53,7 +53,7 @@ class StepLine:
     def sign(self) -> str:
         """How far the numbers moved together, with its sign; empty when they did not."""
         move = self.likelihood + self.impact
-        return f"{move:+d}".replace("-", "−") if move else "·"
+        return f"{move:+d}".replace("-", "\N{MINUS SIGN}") if move else "·"
 
     @property
     def words(self) -> str:

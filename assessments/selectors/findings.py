@@ -8,6 +8,7 @@ from typing import Final
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, F, Q
+from django.db.models.expressions import Combinable
 
 from agents.models import Host
 from assessments.catalogue.loader import load_catalogue
@@ -50,7 +51,7 @@ class FindingFilters:
         return self != FindingFilters(status=self.status, sort=self.sort)
 
 
-SORTS: Final[Mapping[str, tuple[object, ...]]] = {
+SORTS: Final[Mapping[str, tuple[str | Combinable, ...]]] = {
     "risk": ("-level", (F("likelihood") * F("impact")).desc(), "first_seen", "check_id", "pk"),
     "since": ("-first_seen", "pk"),
     "host": ("host__name", "-level", "pk"),

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.core.paginator import Page, Paginator
 from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce
 
 from agents.models import Container, Host, HostState
@@ -73,6 +74,14 @@ class HostRow:
         return self.levels[0]
 
 
+@dataclass(frozen=True, slots=True)
+class HostList:
+    """The hosts of one page, and the page for the links below."""
+
+    rows: tuple[HostRow, ...]
+    page: Page[Any]
+
+
 STATES: Final[Mapping[str, str]] = {
     "": "Any state",
     "reporting": "Reporting",
@@ -81,7 +90,7 @@ STATES: Final[Mapping[str, str]] = {
     "pending": "Waiting for approval",
     "forked": "Identity used twice",
 }
-SORTS: Final[Mapping[str, tuple[object, ...]]] = {
+SORTS: Final[Mapping[str, tuple[str | Combinable, ...]]] = {
     "risk": (F("worst").desc(), "name", "pk"),
     "name": ("name", "pk"),
     "seen": (F("live__last_seen").asc(nulls_first=True), "pk"),
@@ -89,9 +98,7 @@ SORTS: Final[Mapping[str, tuple[object, ...]]] = {
 }
 
 
-def hosts_list(
-    workspace: Workspace, filters: HostFilters, *, now: datetime, page: int
-) -> tuple[tuple[HostRow, ...], Page[Host]]:
+def hosts_list(workspace: Workspace, filters: HostFilters, *, now: datetime, page: int) -> HostList:
     """One page of hosts. Four queries."""
     rows = hosts_present(workspace).filter(_in_state(filters.state, now=now))
     if filters.q:
@@ -103,7 +110,7 @@ def hosts_list(
         rows = rows.filter(worst=filters.level)
     ordered = rows.select_related("live").order_by(*SORTS[filters.sort])
     found = Paginator(ordered, PAGE_ROWS).get_page(page)
-    return host_rows(list(found), now=now), found
+    return HostList(host_rows(list(found), now=now), found)
 
 
 def worst_of(column: str) -> Coalesce:
@@ -140,9 +147,11 @@ def levels_by(column: str, ids: Iterable[object]) -> dict[object, tuple[int, ...
 
 def worst_hosts(workspace: Workspace, *, now: datetime) -> tuple[HostRow, ...]:
     """The hosts in the worst state, with the worst finding of each in words. Four queries."""
-    rows = hosts_present(workspace).annotate(worst=worst_of("host")).filter(worst__gt=0)
-    rows = rows.annotate(**{f"at_{level}": _count_at(level) for level in (5, 4)})
-    ordered = rows.select_related("live").order_by("-worst", "-at_5", "-at_4", "name")
+    rows = hosts_present(workspace).annotate(
+        worst=worst_of("host"), at_5=_count_at(5), at_4=_count_at(4)
+    )
+    failing = rows.filter(worst__gt=0).select_related("live")
+    ordered = failing.order_by("-worst", "-at_5", "-at_4", "name")
     hosts = list(ordered[:WORST_SHOWN])
     reasons = _reasons(hosts)
     return tuple(
@@ -165,7 +174,7 @@ def _reasons(hosts: Sequence[Host]) -> dict[object, str]:
         "-level", (F("likelihood") * F("impact")).desc(), ESCAPES_FIRST.desc(), "check_id", "pk"
     )
     chosen = mine.filter(pk=Subquery(best.values("pk")[:1]))
-    reasons = {}
+    reasons: dict[object, str] = {}
     for finding in chosen:
         where = "" if finding.target_kind == "host" else f" ({finding.target_name})"
         title = row_of(finding).title

@@ -38,10 +38,16 @@ def overview(request: MemberRequest) -> HttpResponse:
 def hosts(request: MemberRequest) -> HttpResponse:
     """All hosts of the workspace."""
     filters = host_filters(request.GET)
-    rows, page = hosts_list(
+    found = hosts_list(
         request.caller.workspace, filters, now=timezone.now(), page=page_number(request.GET)
     )
-    context = {"rows": rows, "page": page, "filters": filters, "levels": LEVELS, "states": STATES}
+    context = {
+        "rows": found.rows,
+        "page": found.page,
+        "filters": filters,
+        "levels": LEVELS,
+        "states": STATES,
+    }
     return render(request, "hosts.html", context)
 
 

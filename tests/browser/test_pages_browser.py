@@ -1,11 +1,12 @@
-"""Every page in a real browser: accessible in both themes and widths, quiet, and without a mouse."""
+"""Every page in a real browser: accessible in both themes and widths, quiet, without a mouse."""
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -226,7 +227,7 @@ def test_times_are_shown_in_the_zone_of_the_reader(
     page = context.new_page()
     page.goto(live_server.url + addresses(estate)["host"])
     shown = page.locator("dd time[data-show=full]").first
-    local = timezone.now().astimezone(timezone.zoneinfo.ZoneInfo("Asia/Kathmandu"))
+    local = timezone.now().astimezone(ZoneInfo("Asia/Kathmandu"))
     assert f"{local.day} {local:%b %Y}" in shown.inner_text()
     assert (shown.get_attribute("title") or "").endswith("UTC")
     context.close()

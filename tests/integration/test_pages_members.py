@@ -111,10 +111,10 @@ def test_hostile_names_are_shown_as_text(estate: Estate) -> None:
     client = client_of(estate.admin)
     addresses = [reverse(name) for name in (*LISTS, *ADMIN_PAGES)]
     addresses.append(reverse("host", args=[host.pk]))
-    for container in Container.objects.of(estate.workspace):
-        addresses.append(reverse("container", args=[container.pk]))
-    for finding in Finding.objects.of(estate.workspace).order_by("-level", "pk")[:20]:
-        addresses.append(reverse("finding", args=[finding.pk]))
+    containers = Container.objects.of(estate.workspace)
+    findings = Finding.objects.of(estate.workspace).order_by("-level", "pk")[:20]
+    addresses += [reverse("container", args=[container.pk]) for container in containers]
+    addresses += [reverse("finding", args=[finding.pk]) for finding in findings]
     seen = 0
     for address in addresses:
         text = client.get(address).text
