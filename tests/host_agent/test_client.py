@@ -91,6 +91,40 @@ def test_a_connection_that_died_meanwhile_is_made_anew(server):
     assert client.post("/x", b"{}").status == 204
 
 
+@pytest.mark.parametrize("headers", [{"Connection": "close"}, {"Connection": "keep-alive"}])
+def test_an_answer_is_read_whether_the_connection_ends_or_not(server, headers):
+    server.answers["/x"] = [(200, {"a": "b" * 9000}, headers)] * 3
+    client = connect(server.url)
+    assert [len(client.post("/x", b"{}").body["a"]) for _ in range(3)] == [9000] * 3
+
+
+def test_an_old_server_that_ends_every_connection(old_server):
+    assert connect(old_server).post("/x", b"{}").body == {"old": True}
+    assert connect(old_server).post("/x", b"{}").status == 200
+
+
+def answer_as_http_1_0(listener):
+    for _ in range(2):
+        connection, _address = listener.accept()
+        with connection:
+            request = b""
+            while not request.endswith(b"{}"):
+                request += connection.recv(65_536)
+            connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: x\r\n\r\n")
+            time.sleep(0.1)
+            connection.sendall(b'{"old": true}')
+
+
+@pytest.fixture
+def old_server():
+    """Django's development server answers like this: no length, the end of the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer_as_http_1_0, args=(listener,))
+        thread.start()
+        yield "http://127.0.0.1:%d" % listener.getsockname()[1]
+        thread.join()
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_redirects_are_never_followed(server, status):
     server.answers["/x"] = [(status, {}, {"Location": server.url + "/i/v1/evil"})]

@@ -46,6 +46,8 @@ class _DeadlineSocket:
     def __init__(self, raw):
         self.raw = raw
         self.end = 0.0
+        self._readers = 0
+        self._closing = False
 
     def _arm(self):
         left = self.end - time.monotonic()
@@ -63,10 +65,19 @@ class _DeadlineSocket:
         return self.raw.recv_into(buffer)
 
     def makefile(self, _mode):
+        self._readers += 1
         return io.BufferedReader(_Reader(self))
 
     def close(self):
-        self.raw.close()
+        """As socket.close(): with ``Connection: close`` the answer is read after this."""
+        self._closing = True
+        if not self._readers:
+            self.raw.close()
+
+    def reader_closed(self):
+        self._readers -= 1
+        if self._closing and not self._readers:
+            self.raw.close()
 
 
 class _Reader(io.RawIOBase):
@@ -79,6 +90,11 @@ class _Reader(io.RawIOBase):
 
     def readinto(self, buffer):
         return self._owner.receive_into(buffer)
+
+    def close(self):
+        if not self.closed:
+            self._owner.reader_closed()
+        super().close()
 
 
 class Client:
@@ -148,14 +164,14 @@ class Client:
         connection = self._connection
         connection.sock.end = end
         connection.request("POST", self.base + path, body, headers)
-        response = connection.getresponse()
-        raw = response.read(MAX_REPLY_BYTES + 1)
-        if len(raw) > MAX_REPLY_BYTES:
+        with connection.getresponse() as response:
+            raw = response.read(MAX_REPLY_BYTES + 1)
+            finished = response.isclosed() and not response.will_close
+        if not finished:
             self.close()
+        if len(raw) > MAX_REPLY_BYTES:
             text = "the reply is longer than 64 KiB"
             raise Unreachable(text)
-        if response.will_close or not response.isclosed():
-            self.close()
         seconds = retry_after_seconds(response.headers.get("Retry-After", ""))
         return Reply(response.status, _json_object(raw), seconds)
 
