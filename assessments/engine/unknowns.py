@@ -8,6 +8,7 @@ from assessments.engine.targets import LISTS, Target
 
 TRUNCATED = "truncated"
 _KEY = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[([^\]]*)\]|\{\}')
+_ITEM = re.compile(rf"({'|'.join(LISTS.values())})\[([^\]]*)\]")
 _KINDS = {kind.value: name for kind, name in LISTS.items()}
 
 
@@ -32,7 +33,9 @@ class Unknowns:
                 reason = Reason(entry["path"], _text(entry, "reason"), _text(entry, "needs"))
                 self._by_path.setdefault(_plain(reason.path), reason)
         self.cut_lists = frozenset(
-            path for path, found in self._by_path.items() if found.reason == TRUNCATED
+            path
+            for path, found in self._by_path.items()
+            if found.reason == TRUNCATED or _is_list(document, found.path)
         )
 
     def reason_for(self, path: str, *, target: Target) -> Reason | None:
@@ -68,6 +71,31 @@ class Unknowns:
         }
         read = {_rooted(_plain(path), "*") for path in paths}
         return any(_covers(one, other) or _covers(other, one) for one in lists for other in read)
+
+
+def _is_list(document: Mapping[str, object], path: str) -> bool:
+    """Say whether a list stands at `path` although an entry says it could not be collected.
+
+    Then it holds what could be read, and more may be missing: it is cut.
+    """
+    head, _, rest = path.partition(".")
+    item = _ITEM.fullmatch(head)
+    if item is None:
+        return isinstance(_value(document, path), list)
+    found = document.get(item[1])
+    return any(
+        isinstance(_value(one, rest), list)
+        for one in (found if isinstance(found, list) else ())
+        if isinstance(one, Mapping) and item[2] in ("", one.get("key"))
+    )
+
+
+def _value(holder: object, path: str) -> object:
+    for name in path.split("."):
+        if not isinstance(holder, Mapping):
+            return None
+        holder = holder.get(name)
+    return holder
 
 
 def _covers(prefix: str, path: str) -> bool:
