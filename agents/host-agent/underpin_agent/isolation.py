@@ -17,7 +17,7 @@ from .collectors import COLLECTORS
 from .containers import collect_containers, failed_container
 from .index import Index, build_index
 
-ADDRESS_BYTES, CPU_SECONDS, WALL_SECONDS = 268_435_456, 5, 20.0
+GROWTH_BYTES, CPU_SECONDS, WALL_SECONDS = 268_435_456, 5, 20.0
 MAX_RESULT_BYTES = 16_777_216
 MAX_STUCK = 2
 NICE = 10
@@ -171,7 +171,7 @@ def _limit():
     with contextlib.suppress(OSError):
         os.nice(NICE)
     for kind, value in (
-        (resource.RLIMIT_AS, ADDRESS_BYTES),
+        (resource.RLIMIT_AS, _address_space() + GROWTH_BYTES),
         (resource.RLIMIT_CPU, CPU_SECONDS),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
@@ -180,6 +180,13 @@ def _limit():
             resource.setrlimit(kind, (value, value))
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def _address_space():
+    """Bytes that the process has mapped already. The limit lies above them: a thread that cannot
+    get memory at its start leaves its starter waiting for ever, and mappings differ by system."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _read(reader):
