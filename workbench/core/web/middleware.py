@@ -1,5 +1,6 @@
 """Small middlewares: security headers, printable input, and the agents' own short way."""
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -12,6 +13,7 @@ from workbench.core.access.middleware import is_api
 from workbench.core.door.body import check_content_type
 from workbench.core.errors import DomainError, Invalid, NotFound, Unsupported
 
+UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 POLICY: Final = (
@@ -58,7 +60,9 @@ class PrintableUrlMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """400 for an address that no link of ours can produce."""
-        texts = [request.path, *request.GET.keys(), *_values(request)]
+        texts = [request.path]
+        if request.META.get("QUERY_STRING"):
+            texts += [*request.GET.keys(), *_values(request)]
         if all(is_storable(text) for text in texts):
             return self.get_response(request)
         return JsonResponse(
@@ -106,7 +110,7 @@ class BodyMiddleware:
 
 def is_storable(text: str) -> bool:
     """True for text that both databases can hold: no NUL, no surrogate."""
-    return not any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in text)
+    return UNSTORABLE.search(text) is None
 
 
 class IngestShortcutMiddleware:
