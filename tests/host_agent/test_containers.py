@@ -342,6 +342,17 @@ def test_a_mask_with_content_masks_nothing(tree):
     assert only(tree)["kernel_paths"]["/proc/acpi"] == "readonly"
 
 
+def test_the_null_device_of_the_host_leads_nowhere(tree):
+    """A detached exec gets its standard input from outside."""
+    tree.container(100)
+    tree.link("/proc/100/fd/0", "/dev/null")
+    tree.write("/proc/100/fdinfo/0", "pos:\t0\nflags:\t02\nmnt_id:\t24\n")
+    tree.write("/elsewhere/null")
+    tree.link("/proc/100/fd/1", "/elsewhere/null")
+    tree.write("/proc/100/fdinfo/1", "pos:\t0\nflags:\t02\nmnt_id:\t24\n")
+    assert only(tree)["leaked_descriptors"] == [{"target": "/elsewhere/null"}]
+
+
 def test_a_descriptor_on_a_mount_of_the_host_leaked(tree):
     tree.container(100)
     for number, target, mount in (
@@ -439,7 +450,27 @@ def test_a_node_with_a_standard_name_and_other_numbers_is_not_standard(tree):
 )
 def test_what_init_does_with_the_stop_signal(tree, masks, expected):
     tree.container(100, **masks)
+    tree.write("/proc/100/task/100/syscall", "35 0x1 0x2\n")
     assert only(tree)["init"]["sigterm"] == expected
+
+
+@pytest.mark.parametrize("blocked", ["0000000000004000", "0000000000000000"])
+def test_an_init_in_sigtimedwait_may_show_the_signal_as_not_blocked(tree, blocked):
+    """do_sigtimedwait (kernel/signal.c) takes the waited signals out of the mask meanwhile."""
+    tree.container(100, blocked=blocked)
+    number = settings.SIGTIMEDWAIT[os.uname().machine]
+    tree.write("/proc/100/task/100/syscall", "%s 0x1 0x2\n" % number)
+    assert only(tree)["init"]["sigterm"] == "sigwait"
+
+
+def test_the_first_process_is_pid_one_only_in_a_namespace_of_its_own(tree):
+    tree.container(100)
+    assert only(tree)["init"]["pid_one"] is True
+
+
+def test_a_container_in_the_hosts_pid_namespace_has_no_pid_one(tree):
+    tree.container(100, ns_pids=(100,), namespaces={"pid": HOST["pid"]})
+    assert only(tree)["init"]["pid_one"] is False
 
 
 def test_an_init_that_waits_has_no_handler_bit(tree):

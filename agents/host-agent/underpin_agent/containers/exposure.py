@@ -1,5 +1,8 @@
 """Ways out that lie open in one container: kernel paths, sockets, escape controls, descriptors."""
 
+import os
+import stat
+
 from .. import derive, mountinfo
 from ..reading import ReadFailed
 from .isolation import PTRACE
@@ -163,9 +166,25 @@ def _leaked_descriptors(material):
         drifted = process.namespaces.get("mount") != material.leader.namespaces.get("mount")
         ids = _mount_ids(material, process) if drifted else known
         mount_id = _mount_id(material, process, number)
-        if mount_id is not None and ids and mount_id not in ids:
+        outside = mount_id is not None and ids and mount_id not in ids
+        if outside and not _is_null_device(material, process, number, text):
             found.add(derive.without_ids(text))
     material.put("leaked_descriptors", [{"target": text} for text in sorted(found)])
+
+
+def _is_null_device(material, process, number, text):
+    """True for /dev/null, which a runtime opens for a detached exec: no way leads on from it.
+
+    Only what has that name is looked at: a dead network file system would block stat(2).
+    """
+    if not text.endswith("/null"):
+        return False
+    path = "%s/proc/%d/fd/%s" % (material.host.root.rstrip("/"), process.pid, number)
+    try:
+        found = os.stat(path)  # the link is the kernel's own and opens nothing
+    except OSError:
+        return False
+    return stat.S_ISCHR(found.st_mode) and found.st_rdev == os.makedev(1, 3)
 
 
 def _mount_ids(material, process):

@@ -149,15 +149,21 @@ def _init(material):
         material.put("init.sigterm", "handler")
     elif ignored & SIGTERM_BIT:
         material.put("init.sigterm", "ignored")
-    elif not blocked & SIGTERM_BIT:
-        material.put("init.sigterm", "default")
     else:
-        _waiting(material)
+        _waiting(material, otherwise="ignored" if blocked & SIGTERM_BIT else "default")
     material.put("init.reaper", _reaps(material, caught | ignored))
+    if material.leader.ns_pids:
+        material.put("init.pid_one", material.leader.ns_pids[-1] == 1)
+    else:
+        material.missing("init.pid_one", "this kernel does not show it", "ENOENT")
 
 
-def _waiting(material):
-    """A blocked SIGTERM is waited for by signalfd(2) or sigtimedwait(2), or by nobody."""
+def _waiting(material, *, otherwise):
+    """SIGTERM is waited for by signalfd(2) or sigtimedwait(2); where by nobody: ``otherwise``.
+
+    While a task waits in sigtimedwait the kernel shows the signals it waits for as not blocked,
+    so the mask of blocked signals says nothing about it.
+    """
     rows, failure, _cut = material.descriptors()
     mine = [text for process, _number, text in rows if process is material.leader]
     if "anon_inode:[signalfd]" in mine:
@@ -175,7 +181,7 @@ def _waiting(material):
         material.missing("init.sigterm", "how it waits for SIGTERM cannot be seen", "", PTRACE)
         return
     waits = any(call.split(" ")[:1] == [wanted] for call in calls)
-    material.put("init.sigterm", "sigwait" if waits else "ignored")
+    material.put("init.sigterm", "sigwait" if waits else otherwise)
 
 
 def _reaps(material, handled):
