@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from agents.facts.walls import DEFAULT_CAPABILITIES, WALLS
 from agents.models import Container
+from agents.selectors.printed import walls_around
 from assessments.selectors.container_limits import Limit, limits_of
 from assessments.selectors.host_facts import (
     NAMESPACES,
@@ -70,10 +71,9 @@ def facts_of_container(
     others = [item for item in everybody if item.get("key") != facts.get("key")]
     mounts = rows(facts.get("mounts"))
     told = [mount for mount in mounts if mount.get("role") in SHOWN_ROLES]
-    walls = facts.get("walls")
     return ContainerFacts(
         namespaces=tuple(_namespace(kind, facts, others, neighbours) for kind in NAMESPACES),
-        walls=walls if isinstance(walls, int) else None,
+        walls=walls_around(facts),
         walls_of=len(WALLS),
         capabilities=_capabilities(facts),
         barriers=tuple(_barriers(facts)),

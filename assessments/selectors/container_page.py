@@ -2,17 +2,15 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 from django.db.models import Q
 
 from agents.models import Container
+from agents.selectors.printed import printed_facts
 from assessments.models import Finding
 from assessments.selectors.container_facts import ContainerFacts, facts_of_container
 from assessments.selectors.findings import FindingRow, row_of
-from assessments.selectors.host_facts import rows
-from assessments.selectors.host_page import Reason, document_of, reasons_of
+from assessments.selectors.host_page import Reason, reasons_of
 from assessments.selectors.hosts import levels_by
 from workbench.core.models import Workspace
 
@@ -38,7 +36,7 @@ class ContainerPage:
         return any(row.finding.target_kind == "pair" for row in self.failing)
 
 
-def container_page(workspace: Workspace, pk: uuid.UUID, *, now: datetime) -> ContainerPage | None:
+def container_page(workspace: Workspace, pk: uuid.UUID) -> ContainerPage | None:
     """One container of the workspace, or None. Eight queries, and one per 500 bodies of facts."""
     found = Container.objects.of(workspace).select_related("host__workspace", "host__live")
     container = found.filter(pk=pk).first()
@@ -48,7 +46,7 @@ def container_page(workspace: Workspace, pk: uuid.UUID, *, now: datetime) -> Con
     return ContainerPage(
         container=container,
         levels=levels_by("container_id", [container.pk]).get(container.pk, (0,) * 6),
-        facts=_facts(container, now=now),
+        facts=_facts(container),
         failing=tuple(row_of(finding) for finding in findings if finding.level),
         reasons=reasons_of(finding for finding in findings if not finding.level),
     )
@@ -64,16 +62,15 @@ def _findings(container: Container) -> list[Finding]:
     return list(open_ones.order_by("-level", "check_id", "target_name", "pk"))
 
 
-def _facts(container: Container, *, now: datetime) -> ContainerFacts | None:
+def _facts(container: Container) -> ContainerFacts | None:
     if container.gone_at is not None:
         return None
-    document: dict[str, Any] = document_of(container.host, now=now)
-    all_of_them = rows(document.get("containers"))
-    mine = [item for item in all_of_them if item.get("key") == container.key]
-    if not mine:
+    told = printed_facts(container.host)
+    mine = [one for one in told.containers if one["key"] == container.key] if told else []
+    if told is None or not mine:
         return None
     alive = Container.objects.of(container.workspace).filter(
         host_id=container.host_id, gone_at__isnull=True
     )
     neighbours = {one.key: one for one in alive.only("pk", "key", "name")}
-    return facts_of_container(mine[0], all_of_them, neighbours=neighbours)
+    return facts_of_container(mine[0], told.containers, neighbours=neighbours)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from agents.selectors.printed import PrintedFacts
+
 NAMESPACES: Final = ("pid", "mount", "network", "user", "ipc", "uts", "cgroup", "time")
 GIB: Final = 1024**3
 SECTIONS: Final = (
@@ -47,11 +49,12 @@ class HostSummary:
     missing: tuple[Missing, ...] = ()
 
 
-def summary_of(document: Mapping[str, Any]) -> HostSummary:
-    """The printed lines of a document of facts; what is not known is left out."""
+def summary_of(facts: PrintedFacts) -> HostSummary:
+    """The printed lines of a host's facts; what is not known is left out."""
+    document = facts.sections
     missing = [
         Missing(text(item.get("path")), text(item.get("reason")), text(item.get("needs")))
-        for item in rows(document.get("unknowns"))
+        for item in facts.unknowns
         if item.get("needs") or item.get("errno")
     ]
     level = text(at(document, "agent.level"))

