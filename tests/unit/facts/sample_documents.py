@@ -20,7 +20,7 @@ def load(name: str) -> dict[str, Any]:
 
 
 def sections_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    bodies = {}
+    bodies: dict[str, dict[str, Any]] = {}
     for name in SECTIONS:
         facts = {"items": document[name]} if name in LIST_SECTIONS else document[name]
         bodies[name] = {"facts": facts, "unknowns": []}
