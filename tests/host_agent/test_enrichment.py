@@ -248,3 +248,23 @@ def test_a_sandboxed_runtime_is_named(tree):
     tree.process(90, "containerd-shim", argv=argv, cwd="/bundle")
     tree.container(100, shim=90)
     assert tree.containers()[KEY]["sandbox"] == "gvisor"
+
+
+def test_the_file_of_the_local_log_driver_lies_below_the_containers_folder(tree):
+    """Its path is not in docker's state (daemon/logger/local)."""
+    folder = "/store/containers/" + CONTAINER_ID
+    tree.process(80, "dockerd", argv=("dockerd", "--data-root", "/store"))
+    tree.shim(90)
+    tree.container(100, shim=90)
+    tree.write(folder + "/config.v2.json", json.dumps(state(LogPath="")))
+    settings = {**HOST_CONFIG, "LogConfig": {"Type": "local", "Config": {}}}
+    tree.write(folder + "/hostconfig.json", json.dumps(settings))
+    log = tree.write(folder + "/local-logs/container.log", "x")
+    log.chmod(0o600)
+    assert tree.containers()[KEY]["log"]["other_read"] is False
+
+
+def test_a_container_of_the_second_engine_names_that_engine(tree):
+    tree.process(70, "dockerd", argv=("dockerd", "--data-root", "/first"))
+    found = docker_host(tree)
+    assert found["runtime"] == "docker:/store"

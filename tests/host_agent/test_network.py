@@ -5,12 +5,15 @@ import socket
 import struct
 
 import pytest
-from underpin_agent.containers import network_child
+from underpin_agent.containers import network, network_child
+from underpin_agent.containers.material import Material
 from underpin_agent.containers.network import (
     address_of,
     is_loopback,
     parse_sockets,
 )
+from underpin_agent.containers.view import HostView
+from underpin_agent.enrichment.claim import Claim
 
 from tests.host_agent.tree import CONTAINER_ID, HOST, OTHER_ID
 
@@ -134,6 +137,46 @@ def test_settings_of_a_namespace_that_may_not_be_entered_are_unknown(tree):
     found = tree.containers()[KEY]
     assert {"network.interfaces", "network.sysctl", "network.attachments"} <= set(found["unknown"])
     assert not {"interfaces", "sysctl", "attachments"} & set(found["network"])
+
+
+def attachments(tree, *, networks, known=None):
+    """Rows of a container with one veth pair into ``br-mine``, for what docker's state says."""
+    tree.container(100)
+    view = HostView(tree.context())
+    view.docker_networks = known or {}
+    material = Material(view, view.context.discovery.containers[0], Claim(networks=networks))
+    veth = {
+        **{"name": "eth0", "index": 5, "peer": 9, "master": 0, "kind": "veth", "physical": False},
+        **{"address": "02:42:ac:11:00:02", "loopback": False, "disable_ipv6": "1"},
+        "accept_ra": "0",
+    }
+    host = [{"name": "br-mine", "index": 3, "master": 0}, {"name": "v", "index": 9, "master": 3}]
+    answers = {KEY: {"links": [veth], "sysctl": {}}, "host": {"links": host}}
+    network.gather(material, answers)
+    rows = material.posture.as_body()
+    return rows["facts"]["network"]["attachments"], {row["path"] for row in rows["unknowns"]}
+
+
+def test_a_joined_namespace_hangs_on_the_bridge_of_its_owner(tree):
+    """Docker writes no networks into the state of a container that joins another one."""
+    known = {"br-mine": {"Name": "mine", "Internal": True}}
+    found, unknown = attachments(tree, networks={}, known=known)
+    expected = {"bridge": "br-mine", "default_bridge": False, "network": "mine", "internal": True}
+    assert found == [expected]
+    assert not [path for path in unknown if "attachments" in path]
+
+
+def test_a_bridge_no_engine_tells_about_is_not_called_internal(tree):
+    found, unknown = attachments(tree, networks={})
+    assert found == [{"bridge": "br-mine", "default_bridge": False}]
+    assert "containers[].network.attachments[].internal" in unknown
+
+
+def test_a_claimed_link_is_one_attachment(tree):
+    networks = {"mine": ("02:42:ac:11:00:02", "abc")}
+    found, _unknown = attachments(tree, networks=networks, known={"abc": {"Internal": False}})
+    expected = {"bridge": "br-mine", "default_bridge": False, "network": "mine", "internal": False}
+    assert found == [expected]
 
 
 # ---- the child that enters namespaces ---------------------------------------------------------

@@ -17,7 +17,7 @@ def gather(material):
     else:
         _missing(material, "id", "unknown to every runtime")
     _claimed(material, "name", claim.name)
-    facts["runtime"] = claim.runtime
+    facts["runtime"] = material.view.runtime_key(claim)
     facts["runtime_reference"] = claim.reference
     facts["state"] = "paused" if _frozen(material) else "running"
     facts["leader_start_ticks"] = found.leader.start_ticks

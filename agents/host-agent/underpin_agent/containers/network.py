@@ -72,15 +72,17 @@ def _attachments(material, links, bridges):
     for name, (address, network_id) in sorted((networks or {}).items()):
         link = by_address.pop(address.lower(), None)
         bridge = _bridge_of(link, bridges, on_host=False) if link else ""
-        found.append(_attachment(bridge, name, material.view.internal_networks().get(network_id)))
-    if networks is None:
-        veths = [_bridge_of(link, bridges, on_host=False) for link in links]
-        found = [_attachment(one, None, None) for one in sorted({one for one in veths if one})]
+        found.append(_attachment(bridge, name, material.view.networks().get(network_id)))
+    # Links nobody claims: no runtime does, or the namespace is another container's.
+    left = {_bridge_of(link, bridges, on_host=False) for link in by_address.values()}
+    for bridge in sorted(left - {"", *(row["bridge"] for row in found)}):
+        network = material.view.networks().get(bridge) or {}
+        found.append(_attachment(bridge, network.get("Name"), network))
     material.put("network.attachments", found)
     claim = material.claim
     if all("internal" in row for row in found):
         return
-    if networks is None and found:
+    if not all("network" in row for row in found):
         name = "network.attachments[].network"
         material.missing(name, claim.reason, claim.errno, claim.needs)
     material.missing(
@@ -88,12 +90,13 @@ def _attachments(material, links, bridges):
     )
 
 
-def _attachment(bridge, name, internal):
+def _attachment(bridge, name, network):
+    internal = (network or {}).get("Internal")
     row = {"bridge": bridge, "default_bridge": bridge in DEFAULT_BRIDGES or name == "bridge"}
     if name is not None:
-        row["network"] = name
+        row["network"] = str(name)
     if internal is not None:
-        row["internal"] = internal
+        row["internal"] = bool(internal)
     return row
 
 

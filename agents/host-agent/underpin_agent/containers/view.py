@@ -4,7 +4,9 @@ import os
 import re
 
 from .. import derive, mountinfo, namespaces
+from ..collectors.bridges import bridge_networks
 from ..collectors.engine_api import get_json
+from ..collectors.engines import find_engines
 from ..enrichment import docker
 from ..reading import ReadFailed
 from .control_groups import GroupTree
@@ -39,18 +41,26 @@ class HostView:
         self.session_keyrings = self._session_keyrings()
         self.init_limits = _or(lambda: parse_limits(self.host.read("/proc/1/limits")), {})
         self.sockets = listening_runtime_sockets(self.host, outside)
-        self._internal = None
+        self.docker_networks = None  # asked for by networks()
         self.socket_tables = {}  # (network namespace, table): text
         self.own_user_initial = self._own_user_initial()
 
-    def internal_networks(self):
-        """``{network id: internal}`` of docker's networks; asked only when a container has one."""
-        if self._internal is None:
-            self._internal = {}
-            for path in self.sockets or []:
-                if path.endswith("docker.sock"):
-                    self._internal.update(_asked_networks(self.host, path))
-        return self._internal
+    def networks(self):
+        """``{network id or bridge: network}`` of docker; asked only when a container has one."""
+        if self.docker_networks is None:
+            self.docker_networks = {}
+            for engine in find_engines(self.context):
+                if engine.kind == "docker" and engine.sockets:
+                    self.docker_networks.update(_asked_networks(self.host, engine.sockets[0]))
+        return self.docker_networks
+
+    def runtime_key(self, claim):
+        """The key of the runtime that claims a container: several may be of one kind."""
+        if claim.engine_pid:
+            for engine in find_engines(self.context):
+                if claim.engine_pid in (process.pid for process in engine.processes):
+                    return engine.key
+        return claim.runtime
 
     def _outside(self):
         """Processes of no container: one inside may call itself dockerd and lie about its files."""
@@ -111,7 +121,7 @@ def _asked_networks(host, socket_path):
     except ReadFailed:
         return {}
     rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    return {str(row.get("Id")): bool(row.get("Internal")) for row in rows}
+    return {**{str(row.get("Id")): row for row in rows}, **bridge_networks(rows)}
 
 
 def _or(read, default):

@@ -11,6 +11,7 @@ class Claim:
     """
 
     runtime: str = "unknown"
+    engine_pid: int = 0  # its daemon or monitor in the process table, 0: not known
     reference: str = "none"
     name: object = None
     image_id: object = None

@@ -93,7 +93,7 @@ def fill(claim, host, engine, folder):
     state = read_json(host, folder + "/config.v2.json")
     settings = read_json(host, folder + "/hostconfig.json")
     config = _part(state, "Config")
-    claim.runtime, claim.reference = "docker", "bundle"
+    claim.runtime, claim.reference, claim.engine_pid = "docker", "bundle", engine.pid
     claim.name = str(state.get("Name", "")).lstrip("/")
     claim.image_id = str(state.get("Image", ""))
     claim.image_reference = str(config.get("Image", ""))
@@ -110,6 +110,8 @@ def fill(claim, host, engine, folder):
     options = {str(key): str(value) for key, value in _part(log, "Config").items()}
     claim.log = (str(log.get("Type") or engine.log_driver), options)
     claim.log_path = str(state.get("LogPath") or "")
+    if claim.log[0] == "local" and not claim.log_path:
+        claim.log_path = folder + "/local-logs/container.log"  # the state does not name it
     if engine.pid and engine.config_failure is None:
         claim.log_default = (engine.log_driver, engine.log_options)
     claim.quota_set = _quota_set(engine, settings)

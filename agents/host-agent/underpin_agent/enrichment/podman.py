@@ -11,6 +11,7 @@ def fill(claim, host, container):
     supervisor = container.supervisor
     notes = claim.annotations
     claim.runtime = "crio" if _is_crio(notes) else "podman"
+    claim.engine_pid = supervisor.process.pid if claim.runtime == "podman" else 0
     claim.name = supervisor.argument("-n", "--name") or None
     claim.pod = notes.get("io.kubernetes.cri-o.SandboxID", notes.get("io.podman.annotations.pod"))
     claim.log = _log(supervisor)
