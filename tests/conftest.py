@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import django
 import pytest
+from django.core.cache import cache
 from django.db import connections
 from playwright.sync_api import Browser
 
@@ -111,13 +112,14 @@ def django_db_modify_db_settings(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(autouse=True)
 def services_of_markers(request: pytest.FixtureRequest) -> None:
-    """A marker brings its service; each Django test begins with nothing noted in the live store."""
+    """A marker brings its service; a Django test begins with empty caches and live store."""
     for marker, fixture in (("postgres", "postgres_server"), ("redis", "redis_server")):
         if request.node.get_closest_marker(marker):
             request.getfixturevalue(fixture)
     if request.node.get_closest_marker("docker"):
         request.getfixturevalue("docker_engine")
     if request.node.get_closest_marker("django_db"):
+        cache.clear()  # allauth counts attempts there
         if SESSION.database is Database.POSTGRESQL:
             request.getfixturevalue("redis_server")
         else:
