@@ -83,7 +83,7 @@ def test_identity_is_that_of_docker(engine, rows):
         assert facts["image_id"] == said["Image"]
         assert facts["image_reference"] == said["Config"]["Image"]
         assert facts["started_at"][:16] == said["State"]["StartedAt"][:16]
-        assert facts["runtime"] == "docker"
+        assert facts["runtime"].partition(":")[0] == "docker"  # other engines may run here
 
 
 def test_states(rows):
