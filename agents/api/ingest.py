@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -49,7 +50,10 @@ def enrol(request: HttpRequest) -> HttpResponse:
         "host_id": str(enrolled.host.pk),
         "tag": enrolled.tag,
         "state": enrolled.host.state,
-        "config": {},
+        "config": {
+            "interval": settings.HEARTBEAT_INTERVAL_SECONDS,
+            "org_salt": enrolled.host.workspace.fingerprint_salt.hex,
+        },
     }
     return _json(answer, status=202 if enrolled.host.state == "pending" else 201)
 

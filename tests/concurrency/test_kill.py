@@ -1,14 +1,18 @@
 """``kill -9`` of server and worker at random moments under load: nothing acknowledged is lost.
 
-The real product runs as child processes on real PostgreSQL and Redis. Four loaders enrol hosts and
-post facts; an answer 200 counts as acknowledged. After every kill the part is started again. At the
-end each acknowledged body must be stored, and each acknowledged index judged exactly once.
+The real product runs as child processes: server and worker on PostgreSQL and Redis, and the
+embedded server with its worker thread on SQLite. Four loaders enrol hosts and post facts; an answer
+200 counts as acknowledged. After every kill the part is started again. At the end each acknowledged
+body must be stored, and each acknowledged index judged exactly once.
 """
 
 import random
+import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,9 +23,9 @@ from agents.facts.canonical import canonical_bytes, digest
 from tests.support.postgres import PostgresServer
 from tests.support.redis import RedisServer
 from tests.support.wire_agent import WireAgent
-from tests.support.workbench import Workbench, production_environment
+from tests.support.workbench import Workbench, embedded_environment, production_environment
 
-KILLS = 50
+KILLS, EMBEDDED_KILLS = 50, 15
 LOADERS = 4
 MAX_PAUSE_SECONDS = 1.2
 DRAIN_SECONDS = 120
@@ -41,11 +45,20 @@ class Acknowledged:
 
 
 @pytest.fixture
-def workbench(
+def production(
     postgres_server: PostgresServer, redis_server: RedisServer, tmp_path: Path
 ) -> Iterator[Workbench]:
     database = postgres_server.create_database("killed")
     bench = Workbench(tmp_path, production_environment(database=database, redis=redis_server.url))
+    try:
+        yield bench
+    finally:
+        bench.stop()
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Iterator[Workbench]:
+    bench = Workbench(tmp_path, embedded_environment(tmp_path / "data"))
     try:
         yield bench
     finally:
@@ -87,26 +100,42 @@ def until_answered(ask, stop: threading.Event) -> bool:
         time.sleep(0.02)
 
 
-def rows(database: str, statement: str) -> list[tuple]:
-    with psycopg.connect(database) as connection:
+def rows(bench: Workbench, statement: str) -> list[tuple]:
+    if bench.environment["DJANGO_SETTINGS_MODULE"].endswith("production"):
+        with psycopg.connect(bench.environment["UNDERPIN_DATABASE"]) as connection:
+            return connection.execute(statement).fetchall()
+    path = Path(bench.environment["UNDERPIN_DATA_DIR"]) / "underpin.sqlite3"
+    with closing(sqlite3.connect(path, timeout=20)) as connection:
         return connection.execute(statement).fetchall()
 
 
-def drained(database: str) -> bool:
-    waiting = rows(database, "SELECT count(*) FROM core_workitem WHERE done_at IS NULL")
-    return waiting == [(0,)]
+def drained(bench: Workbench) -> bool:
+    return rows(bench, "SELECT count(*) FROM core_workitem WHERE done_at IS NULL") == [(0,)]
 
 
 @pytest.mark.postgres
 @pytest.mark.redis
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_nothing_acknowledged_is_lost_or_judged_twice(workbench: Workbench) -> None:
-    bench, choose = workbench, random.Random(SEED)
-    database = bench.environment["UNDERPIN_DATABASE"]
+def test_nothing_acknowledged_is_lost_or_judged_twice(production: Workbench) -> None:
+    starters = {"server": production.start_server, "worker": production.start_worker}
+    check(production, survive(production, starters, kills=KILLS))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_embedded_server_loses_nothing_either(embedded: Workbench) -> None:
+    starters = {"server": embedded.start_server}
+    check(embedded, survive(embedded, starters, kills=EMBEDDED_KILLS))
+
+
+def survive(
+    bench: Workbench, starters: dict[str, Callable[[], None]], *, kills: int
+) -> Acknowledged:
+    """Load the server, kill and restart its parts, then let it finish what is due."""
+    choose = random.Random(SEED)
     bench.manage("migrate", "--verbosity", "0")
     token = bench.manage("make_enrolment_token", "--days", "1", "--max-uses", "10000").strip()
-    starters = {"server": bench.start_server, "worker": bench.start_worker}
     for start in starters.values():
         start()
     known, stop = Acknowledged(), threading.Event()
@@ -116,7 +145,7 @@ def test_nothing_acknowledged_is_lost_or_judged_twice(workbench: Workbench) -> N
     for loader in loaders:
         loader.start()
     try:
-        for _ in range(KILLS):
+        for _ in range(kills):
             time.sleep(choose.uniform(0.05, MAX_PAUSE_SECONDS))
             part = choose.choice(sorted(starters))
             bench.kill(part)
@@ -125,38 +154,33 @@ def test_nothing_acknowledged_is_lost_or_judged_twice(workbench: Workbench) -> N
         stop.set()
         for loader in loaders:
             loader.join()
-    assert len(known.digests) > KILLS, "the load was too small to prove anything"
+    assert len(known.digests) > kills, "the load was too small to prove anything"
     deadline = time.monotonic() + DRAIN_SECONDS
-    while not drained(database) and time.monotonic() < deadline:
+    while not drained(bench) and time.monotonic() < deadline:
         time.sleep(0.5)
-    check(database, known)
+    return known
 
 
-def check(database: str, known: Acknowledged) -> None:
+def check(bench: Workbench, known: Acknowledged) -> None:
     """The promises, read straight from the tables."""
-    assert drained(database)
-    assert (
-        rows(database, "SELECT kind, key FROM core_workitem WHERE quarantined_at IS NOT NULL") == []
-    )
-    stored = {row[0] for row in rows(database, "SELECT digest FROM agents_blob")}
+    assert drained(bench)
+    assert rows(bench, "SELECT key FROM core_workitem WHERE quarantined_at IS NOT NULL") == []
+    stored = {row[0] for row in rows(bench, "SELECT digest FROM agents_blob")}
     for host_id, digests in known.digests.items():
         assert digests <= stored, f"{host_id} lost a body"
-    judged = dict(
-        rows(
-            database,
-            "SELECT host_id::text, count(*) FROM assessments_judgement GROUP BY host_id",
-        )
-    )
-    assert {host: judged.get(host, 0) for host in known.digests} == dict.fromkeys(known.digests, 1)
+    counted = "SELECT host_id, count(*) FROM assessments_judgement GROUP BY host_id"
+    judged = {uuid.UUID(str(host)): count for host, count in rows(bench, counted)}
+    found = {host: judged.get(uuid.UUID(host), 0) for host in known.digests}
+    assert found == dict.fromkeys(known.digests, 1)
     doubled = rows(
-        database,
+        bench,
         "SELECT host_id, check_id, target_key FROM assessments_finding WHERE closed_at IS NULL"
         " GROUP BY host_id, check_id, target_key HAVING count(*) > 1",
     )
     assert doubled == []
-    found = rows(
-        database,
+    sizes = rows(
+        bench,
         "SELECT count(DISTINCT n) FROM (SELECT count(*) n FROM assessments_finding"
         " WHERE closed_at IS NULL GROUP BY host_id) counted",
     )
-    assert found == [(1,)], "equal hosts must have equal numbers of findings"
+    assert sizes == [(1,)], "equal hosts must have equal numbers of findings"

@@ -146,4 +146,5 @@ def embedded_environment(folder: Path) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "workbench.settings.embedded",
         "PYTHONPATH": str(ROOT),
         "UNDERPIN_DATA_DIR": str(folder),
+        "UNDERPIN_WORK_LEASE_SECONDS": "10",
     }
