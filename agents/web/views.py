@@ -1,7 +1,8 @@
 """Pages for adding hosts, and the download of the agent."""
 
 import uuid
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -10,12 +11,15 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from agents.models import EnrolmentToken
 from agents.selectors.enrolment import arrivals, token_of, tokens_of
 from agents.services.enrolment_tokens import token_make, token_revoke
 from agents.web.forms import TokenForm
 from agents.web.program import BUILD_COMMAND, NAME, program
 from workbench.core.access.request import Caller, MemberRequest
 from workbench.core.errors import Conflict
+
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @require_http_methods(["GET", "POST"])
@@ -24,13 +28,16 @@ def enrol(request: MemberRequest) -> HttpResponse:
     form = TokenForm(request.POST if request.method == "POST" else None)
     made = None
     if request.method == "POST" and form.is_valid():
-        made = token_make(request.caller, now=timezone.now(), **form.cleaned_data)
+        mode = EnrolmentToken.Mode.AUTO
+        made = token_make(request.caller, mode=mode, now=timezone.now(), **form.cleaned_data)
         form = TokenForm()
+    server = server_address(request)
     context = {
         "form": form,
         "token": made[0] if made else None,
         "secret": made[1] if made else "",
-        "server": server_address(request),
+        "server": server,
+        "is_plain_http": is_plain_http(server),
         **_around(request.caller),
     }
     return render(request, "enrol.html", context, status=400 if form.errors else 200)
@@ -72,6 +79,12 @@ def agent_download(request: HttpRequest) -> HttpResponse:
 def server_address(request: HttpRequest) -> str:
     """The address that agents are told to use."""
     return settings.PUBLIC_URL.rstrip("/") or request.build_absolute_uri("/").rstrip("/")
+
+
+def is_plain_http(server: str) -> bool:
+    """True when facts would travel unprotected to another machine: the agent asks to be told so."""
+    parts = urlsplit(server)
+    return parts.scheme == "http" and parts.hostname not in LOOPBACK
 
 
 def _around(caller: Caller) -> dict[str, Any]:

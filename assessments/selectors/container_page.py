@@ -2,33 +2,64 @@
 
 import uuid
 from dataclasses import dataclass
+from itertools import groupby
 
 from django.db.models import Q
 
 from agents.models import Container
 from agents.selectors.printed import printed_facts
+from assessments.figures.names import level_word
 from assessments.models import Finding
 from assessments.selectors.container_facts import ContainerFacts, facts_of_container
+from assessments.selectors.containers import ContainerRow, container_rows
 from assessments.selectors.findings import FindingRow, row_of
-from assessments.selectors.host_page import Reason, reasons_of
-from assessments.selectors.hosts import levels_by
+from assessments.selectors.host_page import SHOWN_OPEN, Reason, reasons_of
 from workbench.core.models import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class RowGroup:
+    """The findings of one level; the worst groups are shown open."""
+
+    level: int
+    rows: tuple[FindingRow, ...]
+    is_open: bool
+
+    @property
+    def word(self) -> str:
+        """The level in words."""
+        return level_word(self.level)
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerPage:
     """Everything on a container's page; ``facts`` is None when the host does not report it now."""
 
-    container: Container
-    levels: tuple[int, ...]
+    row: ContainerRow
     facts: ContainerFacts | None
     failing: tuple[FindingRow, ...]
     reasons: tuple[Reason, ...]
 
     @property
-    def level(self) -> int:
-        """The worst open level, 0 when nothing fails."""
-        return max((level for level in range(1, 6) if self.levels[level]), default=0)
+    def container(self) -> Container:
+        """The container itself."""
+        return self.row.container
+
+    @property
+    def is_assessed(self) -> bool:
+        """True when checks looked at it: it is there, it runs, and its host was judged since."""
+        is_there = self.container.gone_at is None and not self.row.is_stopped
+        return is_there and self.row.is_judged
+
+    @property
+    def groups(self) -> tuple[RowGroup, ...]:
+        """What fails, by level, worst first; open until about 25 rules are shown."""
+        groups, shown = [], 0
+        for level, rows in groupby(self.failing, key=lambda row: row.finding.level):
+            group = RowGroup(level, tuple(rows), is_open=not shown or shown < SHOWN_OPEN)
+            shown += len(group.rows)
+            groups.append(group)
+        return tuple(groups)
 
     @property
     def has_pairs(self) -> bool:
@@ -37,15 +68,14 @@ class ContainerPage:
 
 
 def container_page(workspace: Workspace, pk: uuid.UUID) -> ContainerPage | None:
-    """One container of the workspace, or None. Eight queries, and one per 500 bodies of facts."""
+    """One container of the workspace, or None. Nine queries, and one per 500 bodies of facts."""
     found = Container.objects.of(workspace).select_related("host__workspace", "host__live")
     container = found.filter(pk=pk).first()
     if container is None:
         return None
     findings = _findings(container)
     return ContainerPage(
-        container=container,
-        levels=levels_by("container_id", [container.pk]).get(container.pk, (0,) * 6),
+        row=container_rows([container])[0],
         facts=_facts(container),
         failing=tuple(row_of(finding) for finding in findings if finding.level),
         reasons=reasons_of(finding for finding in findings if not finding.level),

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.core.paginator import Page, Paginator
-from django.db.models import F, Q
+from django.db.models import F, Max, Q
 from django.db.models.expressions import Combinable
 
+from agents.facts.containers import STOPPED_STATES
 from agents.models import Container, Host, HostState
+from assessments.models import Judgement
 from assessments.selectors.hosts import levels_by, worst_of
 from workbench.core.models import Workspace
 
@@ -33,11 +35,17 @@ class ContainerRow:
 
     container: Container
     levels: tuple[int, ...]
+    is_judged: bool
 
     @property
     def level(self) -> int:
         """The worst open level, 0 when nothing fails."""
         return max((level for level in range(1, 6) if self.levels[level]), default=0)
+
+    @property
+    def is_stopped(self) -> bool:
+        """True for a container that does not run: checks look at running ones only."""
+        return self.container.state in STOPPED_STATES
 
     @property
     def fails(self) -> int:
@@ -62,7 +70,7 @@ SORTS: Final[Mapping[str, tuple[str | Combinable, ...]]] = {
 def containers_list(
     workspace: Workspace, filters: ContainerFilters, *, page: int
 ) -> tuple[tuple[ContainerRow, ...], Page[Any], Host | None]:
-    """One page of the containers that are there now. Four queries at most."""
+    """One page of the containers that are there now. Five queries at most."""
     rows = Container.objects.of(workspace).filter(gone_at__isnull=True)
     rows = rows.exclude(host__state=HostState.RETIRED).annotate(worst=worst_of("container"))
     if filters.host:
@@ -82,13 +90,22 @@ def containers_list(
 
 
 def containers_on(host: Host) -> tuple[ContainerRow, ...]:
-    """The containers of one host, worst first, at most 200. Two queries."""
+    """The containers of one host, worst first, at most 200. Three queries."""
     rows = Container.objects.of(host.workspace).filter(host=host, gone_at__isnull=True)
     ordered = rows.annotate(worst=worst_of("container")).order_by("-worst", "name", "pk")
     return container_rows(list(ordered[:ON_HOST_SHOWN]))
 
 
 def container_rows(containers: Sequence[Container]) -> tuple[ContainerRow, ...]:
-    """The containers with their counts. One query."""
+    """The containers with their counts, and whether their host was judged since. Two queries."""
     levels = levels_by("container_id", [container.pk for container in containers])
-    return tuple(ContainerRow(one, levels.get(one.pk, (0,) * 6)) for one in containers)
+    judged = Judgement.objects.filter(host__in={container.host_id for container in containers})
+    newest = dict(judged.values_list("host_id").annotate(Max("judged_at")))
+    return tuple(
+        ContainerRow(
+            container=one,
+            levels=levels.get(one.pk, (0,) * 6),
+            is_judged=one.host_id in newest and newest[one.host_id] >= one.first_seen,
+        )
+        for one in containers
+    )

@@ -61,7 +61,7 @@ class StepLine:
         if self.state == "not_known":
             return "not known, so nothing moved"
         moved = [name for name in ("likelihood", "impact") if getattr(self, name)]
-        return " and ".join(moved) or "holds, and the numbers were at their end already"
+        return " and ".join(moved) or "holds; already at the end of the scale"
 
     @property
     def holds(self) -> bool:

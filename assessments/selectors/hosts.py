@@ -1,18 +1,18 @@
 """Lists of hosts with what is open on each."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When, Window
+from django.db.models import Case, Count, F, Max, OuterRef, Q, Subquery, Value, When, Window
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, RowNumber
 
 from agents.models import Container, Host, HostState
 from agents.selectors.population import hosts_present, is_degraded, is_silent, silent_before
-from assessments.models import Finding
+from assessments.models import Finding, Judgement
 from assessments.selectors.findings import row_of
 from assessments.selectors.sentences import clause_of
 from workbench.core.models import Workspace
@@ -46,7 +46,18 @@ class HostRow:
     containers: int
     is_silent: bool
     last_seen: datetime | None
+    judged_number: int
     why: str = ""
+
+    @property
+    def is_judged(self) -> bool:
+        """True when some facts of the host were judged: only then does "none open" say anything."""
+        return self.judged_number > 0
+
+    @property
+    def is_current(self) -> bool:
+        """True when the newest facts were judged."""
+        return self.judged_number >= self.host.facts_number
 
     @property
     def level(self) -> int:
@@ -99,7 +110,7 @@ SORTS: Final[Mapping[str, tuple[str | Combinable, ...]]] = {
 
 
 def hosts_list(workspace: Workspace, filters: HostFilters, *, now: datetime, page: int) -> HostList:
-    """One page of hosts. Four queries."""
+    """One page of hosts. Five queries."""
     rows = hosts_present(workspace).filter(_in_state(filters.state, now=now))
     if filters.q:
         text = filters.q
@@ -120,10 +131,12 @@ def worst_of(column: str) -> Coalesce:
 
 
 def host_rows(hosts: Sequence[Host], *, now: datetime) -> tuple[HostRow, ...]:
-    """The hosts with their counts. Two queries."""
+    """The hosts with their counts. Three queries."""
     levels = levels_by("host_id", [host.pk for host in hosts])
     alive = Container.unscoped.filter(host__in=hosts, gone_at__isnull=True)
     containers = dict(alive.values_list("host_id").annotate(Count("pk")))
+    judged = Judgement.objects.filter(host__in=hosts)
+    numbers = dict(judged.values_list("host_id").annotate(Max("facts_number")))
     return tuple(
         HostRow(
             host=host,
@@ -131,6 +144,7 @@ def host_rows(hosts: Sequence[Host], *, now: datetime) -> tuple[HostRow, ...]:
             containers=containers.get(host.pk, 0),
             is_silent=is_silent_now(host, now=now),
             last_seen=last_seen_of(host),
+            judged_number=numbers.get(host.pk, 0),
         )
         for host in hosts
     )
@@ -146,7 +160,7 @@ def levels_by(column: str, ids: Iterable[object]) -> dict[object, tuple[int, ...
 
 
 def worst_hosts(workspace: Workspace, *, now: datetime) -> tuple[HostRow, ...]:
-    """The hosts in the worst state, with the worst finding of each in words. Four queries."""
+    """The hosts in the worst state, with the worst finding of each in words. Five queries."""
     rows = hosts_present(workspace).annotate(
         worst=worst_of("host"), at_5=_count_at(5), at_4=_count_at(4)
     )
@@ -155,9 +169,9 @@ def worst_hosts(workspace: Workspace, *, now: datetime) -> tuple[HostRow, ...]:
     hosts = list(ordered[:WORST_SHOWN])
     reasons = _reasons(hosts)
     return tuple(
-        HostRow(row.host, row.levels, row.containers, row.is_silent, row.last_seen, reasons[pk])
+        replace(row, why=reasons[row.host.pk])
         for row in host_rows(hosts, now=now)
-        if (pk := row.host.pk) in reasons
+        if row.host.pk in reasons
     )
 
 

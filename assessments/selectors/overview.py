@@ -82,7 +82,7 @@ class Overview:
 
 
 def overview_of(workspace: Workspace, *, now: datetime) -> Overview:
-    """The state of a workspace. 14 queries, whatever its size."""
+    """The state of a workspace. 15 queries, whatever its size."""
     population = population_of(workspace, now=now)
     levels = _levels(workspace)
     worst = _worst_check(workspace)

@@ -19,7 +19,7 @@ from workbench.core.accounts import one_time
 from workbench.core.models import ApiToken, AuditEntry, Role
 
 pytestmark = pytest.mark.django_db
-TOKEN = {"name": "rack 4", "days": "2", "max_uses": "3", "mode": "auto"}
+TOKEN = {"name": "rack 4", "days": "2", "max_uses": "3"}
 
 
 @pytest.fixture
@@ -44,6 +44,19 @@ def test_a_token_is_shown_once_and_lets_a_host_in(estate: Estate, admin: Client)
     assert "edge-09" in arrivals
     assert reverse("host", args=[enrolled.host.pk]) in arrivals
     assert "1 of 3" in admin.get(reverse("enrol")).text
+
+
+@pytest.mark.parametrize(
+    ("address", "is_told"),
+    [("http://10.1.2.3", True), ("https://10.1.2.3", False), ("http://127.0.0.1:8000", False)],
+)
+def test_the_line_says_when_facts_travel_in_the_clear(
+    admin: Client, settings: LazySettings, address: str, is_told: bool
+) -> None:
+    settings.PUBLIC_URL = address
+    text = admin.post(reverse("enrol"), TOKEN).text
+    assert f"--server {address}" in text
+    assert ("--allow-http" in text) == is_told
 
 
 def test_a_token_out_of_bounds_is_refused_with_its_field(admin: Client) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from agents.models import Container, Host
 from assessments.catalogue.loader import load_catalogue
-from assessments.models import AreaCount, Finding
+from assessments.models import AreaCount, Finding, Judgement
 from assessments.scoring.levels import Level
 from assessments.scoring.nist import risk_level
 from assessments.selectors.counts import counts_by
@@ -186,6 +186,28 @@ def test_the_finding_page_shows_evidence_reasons_and_advice(estate: Estate, admi
     for step in finding.steps:
         assert step["because"] in text
     assert "NIST SP 800-190" in text
+
+
+def test_a_stopped_container_is_not_assessed_rather_than_good(
+    estate: Estate, admin: Client
+) -> None:
+    estate.host("edge-01")
+    stopped = Container.objects.of(estate.workspace).get(state="exited")
+    assert "exited, not assessed" in admin.get(f"/containers/?q={stopped.name}").text
+    text = admin.get(reverse("container", args=[stopped.pk])).text
+    assert "Not assessed: only running containers are" in text
+    assert "None open" not in text
+
+
+def test_facts_that_were_not_judged_yet_are_not_called_good(estate: Estate, admin: Client) -> None:
+    host = estate.host("edge-01", sample="hardened")
+    Judgement.objects.filter(host=host).delete()
+    Finding.unscoped.filter(host=host).delete()
+    text = admin.get(reverse("host", args=[host.pk])).text
+    assert "The first facts are being judged" in text
+    assert "None open" not in text
+    assert "being judged" in admin.get(reverse("hosts")).text
+    assert "None open" not in admin.get(reverse("hosts")).text
 
 
 def test_a_pair_names_both_containers(estate: Estate, admin: Client) -> None:
