@@ -44,14 +44,26 @@ def token_for_this_machine(workspace: Workspace, *, now: datetime, secret: str) 
     )
 
 
-def is_enrolled(state_folder: Path) -> bool:
-    """True when the agent's state names a host that this database still knows."""
+def is_enrolled(state_folder: Path, *, server: str) -> bool:
+    """True when the agent's state names a host that this database still knows.
+
+    The agent keeps its key for one server address only. This server is the same on another port, so
+    the address in the state follows it.
+    """
+    path = state_folder / "identity.json"
     try:
-        state = json.loads((state_folder / "identity.json").read_text(encoding="utf-8"))
+        state = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     host_id = str(state.get("host_id", "")) if isinstance(state, dict) else ""
-    return bool(host_id) and Agent.objects.filter(host_id=host_id, revoked_at=None).exists()
+    if not host_id or not Agent.objects.filter(host_id=host_id, revoked_at=None).exists():
+        return False
+    if state.get("server") != server:
+        replaced = path.with_suffix(".new")
+        replaced.touch(mode=0o600)
+        replaced.write_text(json.dumps({**state, "server": server}), encoding="utf-8")
+        replaced.replace(path)
+    return True
 
 
 @contextmanager

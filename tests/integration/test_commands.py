@@ -10,12 +10,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
 
+from agents.models import Agent
+from agents.services import local_agent
 from tests.support import process
+from tests.support.joined import enrolled_agent, make_estate
 from tests.support.workbench import ROOT, embedded_environment
+from workbench.core.models import Role
 
 FIRST_FINDINGS_SECONDS = 60
 
@@ -103,6 +110,32 @@ def test_the_embedded_server_shows_findings_of_this_machine_and_ends_on_sigterm(
     assert server.wait(15) == 0, log.read_text()
     with pytest.raises(ConnectionRefusedError):
         browser.ask("GET", "/health/")
+
+
+@pytest.mark.django_db
+def test_the_local_agent_follows_the_server_to_another_port(tmp_path: Path) -> None:
+    estate = make_estate()
+    agent = enrolled_agent(estate)
+    identity = tmp_path / "identity.json"
+    old, new = "http://127.0.0.1:8000", "http://127.0.0.1:8123"
+    identity.write_text(json.dumps({"host_id": agent.host_id, "server": old, "secret": "s"}))
+    assert local_agent.is_enrolled(tmp_path, server=new)
+    assert json.loads(identity.read_text())["server"] == new
+    assert identity.stat().st_mode & 0o777 == 0o600
+    Agent.objects.all().delete()
+    assert not local_agent.is_enrolled(tmp_path, server=new)
+
+
+@pytest.mark.django_db
+def test_a_sign_in_link_is_for_members_only() -> None:
+    estate = make_estate()
+    output = StringIO()
+    email = estate.members[Role.REVIEWER].user.email
+    call_command("sign_in_link", email=email, stdout=output)
+    path = output.getvalue().strip().removeprefix("http://testserver")
+    assert Client().post(path).status_code == 302
+    with pytest.raises(CommandError, match="no active member"):
+        call_command("sign_in_link", email="nobody@example.org")
 
 
 def test_a_taken_port_is_said_before_anything_starts(tmp_path: Path) -> None:

@@ -40,12 +40,12 @@ class Command(BaseCommand):
         first = installation_open(now=timezone.now())
         local_agent.program_build()
         state_folder = settings.DATA_DIR / "agent"
+        server = f"http://{ADDRESS}:{port}"
         secret = ""
-        if not local_agent.is_enrolled(state_folder):
+        if not local_agent.is_enrolled(state_folder, server=server):
             secret = f"ue_{secrets.token_urlsafe(24)}"
             workspace = first.membership.workspace
             local_agent.token_for_this_machine(workspace, now=timezone.now(), secret=secret)
-        server = f"http://{ADDRESS}:{port}"
         self.stdout.write(f"\n  Underpin runs at {server}/")
         self.stdout.write(f"  Sign in once with {server}/login/once/{first.secret}/")
         self.stdout.write("  The link works once, for 24 hours. Stop with Ctrl-C.\n")
