@@ -20,6 +20,7 @@ from assessments.selectors.host_facts import (
     texts,
 )
 
+FILTER: Final = 2
 SECCOMP: Final = {0: "no filter", 1: "strict mode", 2: "filter"}
 HOST_IS_USUAL: Final = frozenset({"cgroup", "time"})
 
@@ -129,7 +130,7 @@ def _barriers(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     risky = at(facts, "seccomp.risky_allowed")
     label = text(at(facts, "security_module.label")) or "no label"
     seccomp = SECCOMP.get(mode, "not known") if is_number(mode) else "not known"
-    if isinstance(risky, list) and risky:
+    if mode == FILTER and texts(risky):
         seccomp += f"; lets through {', '.join(texts(risky))}"
     confined = at(facts, "security_module.confined")
     return [

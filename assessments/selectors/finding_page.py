@@ -118,10 +118,16 @@ class FindingPage:
     @property
     def heading(self) -> str:
         """What is wrong, in plain words where there are some."""
-        clause = CLAUSES.get(self.finding.check_id)
-        if clause and self.finding.status == Finding.Status.FAIL:
+        if self.has_clause:
+            clause = CLAUSES[self.finding.check_id]
             return clause[:1].upper() + clause[1:]
-        return self.title
+        is_fail = self.finding.status == Finding.Status.FAIL
+        return f"Not {'met' if is_fail else 'verified'}: {self.title}"
+
+    @property
+    def has_clause(self) -> bool:
+        """True when the heading says the failure in words of its own, and not the rule."""
+        return self.finding.check_id in CLAUSES and self.finding.status == Finding.Status.FAIL
 
     @property
     def advice(self) -> str:
