@@ -133,6 +133,13 @@ DOCKER = "/var/lib/docker"
             "file",
             "runtime",
         ),
+        ("60 1 8:1 /p/vfs-containers/%s/userdata/x /x rw - ext4 d rw" % ID, "file", "runtime"),
+        (
+            "60 1 8:1 /p/vfs-containers/%s/userdata/hosts /etc/hosts rw - ext4 d rw" % OTHER,
+            "file",
+            "runtime",
+        ),
+        ("60 1 8:1 /p/vfs-containers/%s/userdata /x rw - ext4 d rw" % OTHER, "dir", "host"),
         ("60 1 8:1 %s/containers/%s /other rw - ext4 d rw" % (DOCKER, OTHER), "dir", "host"),
         ("60 1 8:1 %s/containers /all rw - ext4 d rw" % DOCKER, "dir", "host"),
     ],

@@ -184,11 +184,12 @@ def test_declared_limits_of_docker():
 # ---- podman, containerd, kubernetes -----------------------------------------------------------
 
 
-def conmon(tree, *extra, storage=None):
+def conmon(tree, *extra, storage=None, notes=None):
     folder = "/var/lib/containers/storage/overlay-containers/%s/userdata" % CONTAINER_ID
     argv = ("/usr/bin/conmon", "-c", CONTAINER_ID, "-n", "db", "-b", folder, *extra)
     tree.process(90, "conmon", argv=argv)
-    tree.write(folder + "/config.json", json.dumps({"process": {"terminal": True}}))
+    spec = {"process": {"terminal": True}, "annotations": notes or {}}
+    tree.write(folder + "/config.json", json.dumps(spec))
     if storage is not None:
         path = "/var/lib/containers/storage/overlay-containers/containers.json"
         tree.write(path, json.dumps(storage))
@@ -206,6 +207,34 @@ def test_conmon_names_container_log_and_bundle(tree):
     assert (found["log"]["driver"], found["log"]["rotates"]) == ("k8s-file", True)
     assert found["terminal"] is True
     assert "restart.policy" in found["unknown"]
+
+
+LIBPOD = {
+    "io.container.manager": "libpod",
+    "io.kubernetes.cri-o.Created": "2026-01-01T00:00:00Z",
+    "io.kubernetes.cri-o.TTY": "false",
+    "io.podman.annotations.privileged": "TRUE",
+}
+
+
+def test_podman_writes_annotations_of_cri_o_and_is_no_kubernetes(tree):
+    found = conmon(tree, notes=LIBPOD)
+    assert (found["runtime"], found["declared"]["privileged"]) == ("podman", True)
+    assert found.get("origin") != "kubernetes"
+    assert found.get("orchestrated") is not True
+
+
+def test_a_container_of_cri_o_belongs_to_kubernetes(tree):
+    notes = {"io.container.manager": "cri-o", "io.kubernetes.cri-o.SandboxID": OTHER_ID}
+    found = conmon(tree, notes=notes)
+    assert (found["runtime"], found["origin"]) == ("crio", "kubernetes")
+    assert "declared.privileged" in found["unknown"]
+
+
+def test_the_log_file_of_conmon_is_looked_at(tree):
+    tree.write("/x.log", "x").chmod(0o600)
+    found = conmon(tree, "-l", "k8s-file:/x.log")
+    assert found["log"]["other_read"] is False
 
 
 def test_the_image_of_podman_is_in_its_storage(tree):

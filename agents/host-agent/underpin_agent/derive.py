@@ -43,10 +43,10 @@ SENSITIVE = (
     ("/dev", "dev"),
 )
 ENGINE_FILE = re.compile(
-    r"/containers/[0-9a-f]{64}/|/overlay-containers/[0-9a-f]{64}/userdata|/sandboxes/[0-9a-f]{64}/"
+    r"/containers/[0-9a-f]{64}/|/\w+-containers/[0-9a-f]{64}/userdata|/sandboxes/[0-9a-f]{64}/"
     r"|/kubelet/pods/[^/]+/(?:etc-hosts$|containers/)"
 )
-ENGINE_FOLDERS = ("containers", "overlay-containers", "sandboxes")
+ENGINE_FOLDER = r"/(?:(?:\w+-)?containers|sandboxes)/%s/"  # podman's is named after its driver
 ENGINE_POINTS = {
     *("/etc/resolv.conf", "/etc/hostname", "/etc/hosts", "/dev/shm", "/run/.containerenv"),  # noqa: S108
     *("/run/secrets", "/dev/termination-log", "/dev/mqueue", "/run/.toolboxenv"),
@@ -156,7 +156,7 @@ def _is_mask(mount, *, kind, empty):
 
 
 def _is_engine_file(point, path, own_id):
-    if own_id and any("/%s/%s/" % (one, own_id) in path + "/" for one in ENGINE_FOLDERS):
+    if own_id and re.search(ENGINE_FOLDER % own_id, path + "/"):
         return True
     return point in ENGINE_INIT or (point in ENGINE_POINTS and bool(ENGINE_FILE.search(path)))
 

@@ -28,6 +28,7 @@ SYSTEM_FOLDERS = re.compile(
 HOOK_KINDS = (
     *("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"),
 )
+POD_NOTES = ("io.kubernetes.cri.", "io.kubernetes.cri-o.SandboxID", "io.kubernetes.pod.")
 LABEL_DIRECT_IO, LABEL_ONE_SHOT = "underpin.direct-io", "underpin.one-shot"
 
 
@@ -112,7 +113,7 @@ def _origin(material):
     claim = material.claim
     notes, labels = claim.annotations, claim.labels
     parent = material.posture.facts.get("cgroup", {}).get("parent", "")
-    kubernetes = "kubepods" in parent or any(key.startswith("io.kubernetes.") for key in notes)
+    kubernetes = "kubepods" in parent or any(key.startswith(POD_NOTES) for key in notes)
     if labels is None and not kubernetes and not parent.endswith(".service"):
         for name in ("origin", "orchestrated", "one_shot", "direct_io_workload"):
             material.claimed(name, None)

@@ -14,14 +14,18 @@ def fill(claim, host, container):
     claim.engine_pid = supervisor.process.pid if claim.runtime == "podman" else 0
     claim.name = supervisor.argument("-n", "--name") or None
     claim.pod = notes.get("io.kubernetes.cri-o.SandboxID", notes.get("io.podman.annotations.pod"))
-    claim.log = _log(supervisor)
+    claim.log, claim.log_path = _log(supervisor), _log_path(supervisor)
+    privileged = notes.get("io.podman.annotations.privileged")
+    claim.privileged = None if privileged is None else privileged == "TRUE"
     claim.needs = "read access to podman's storage"
     record = _storage_record(host, supervisor.argument("-b", "--bundle"), container.id)
     _fill_image(claim, record, notes)
 
 
 def _is_crio(notes):
-    return any(key.startswith("io.kubernetes.cri-o.") for key in notes)
+    """Podman too writes annotations whose names begin with ``io.kubernetes.cri-o.``."""
+    manager = notes.get("io.container.manager")
+    return manager == "cri-o" or (manager is None and "io.kubernetes.cri-o.SandboxID" in notes)
 
 
 def _log(supervisor):
@@ -32,6 +36,14 @@ def _log(supervisor):
     driver = value.partition(":")[0] if ":" in value else "k8s-file"
     size = supervisor.argument("--log-size-max")
     return driver, {"max-size": size} if size.isdigit() and int(size) > 0 else {}
+
+
+def _log_path(supervisor):
+    """The file of ``-l k8s-file:/path``; other drivers of conmon write none."""
+    driver, separator, path = supervisor.argument("-l", "--log-path").partition(":")
+    if not separator:
+        return driver
+    return path if driver in ("k8s-file", "json-file") else ""
 
 
 def _storage_record(host, bundle, container_id):
