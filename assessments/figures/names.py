@@ -86,6 +86,12 @@ def layer_name(layer: str) -> str:
     return LAYERS[layer][0] if layer in LAYERS else spoken(layer)
 
 
+def area_place(area: str) -> int:
+    """Where the area stands in the product's order; an unknown one comes last."""
+    known = list(AREAS)
+    return known.index(area) if area in known else len(known)
+
+
 def area_name(area: str) -> str:
     return AREAS.get(area) or spoken(area)
 

@@ -108,6 +108,8 @@ def _worst_first(finding: ds.Finding) -> tuple[object, ...]:
     return (
         -finding.level,
         -finding.likelihood * finding.impact,
+        # In place of reach: what opens a way out comes before what keeps no record of it.
+        names.area_place(finding.area),
         finding.first_seen or "9999",
         finding.check_id,
         finding.host,

@@ -7,6 +7,7 @@ from typing import Any
 
 from assessments.catalogue.loader import Catalogue
 from assessments.engine.check import Check, Status, TargetKind
+from assessments.engine.outcome import AdjustmentState
 from assessments.judging import Judgement, Result
 from assessments.reports.build import build_dataset
 from assessments.reports.dataset import ReportDataset
@@ -117,11 +118,19 @@ def target_name(host: JudgedHost, result: Result) -> str:
 
 
 def step_inputs(step: Step) -> Iterable[StepInput]:
-    """What one step moved; a step that moved nothing is left out of the report."""
-    for quantity in ("likelihood", "impact"):
-        change = int(getattr(step, f"{quantity}_after")) - int(getattr(step, f"{quantity}_before"))
-        if change:
-            yield StepInput(quantity=quantity, change=change, because=step.because)
+    """What one step moved; one that moved nothing says why (already at the end, or not known)."""
+    moves = {
+        quantity: int(getattr(step, f"{quantity}_after")) - int(getattr(step, f"{quantity}_before"))
+        for quantity in ("likelihood", "impact")
+    }
+    if any(moves.values()):
+        for quantity, change in moves.items():
+            if change:
+                yield StepInput(quantity=quantity, change=change, because=step.because)
+        return
+    known = step.state is not AdjustmentState.NOT_KNOWN
+    reason = "already at the end of the scale" if known else "not known"
+    yield StepInput(quantity="likelihood", change=0, because=f"{step.because} ({reason})")
 
 
 def not_assessed(host: JudgedHost, result: Result) -> NotAssessedInput:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from assessments.catalogue.loader import load_catalogue
 from assessments.engine.check import Status
+from assessments.figures.names import area_place
 from assessments.judging import Judgement, Result
 from assessments.reports.render import RenderError, render_pdf
 from assessments.services.local_assessment import assess_here
@@ -145,7 +146,8 @@ def shown(text: str) -> str:
     return "".join(char if char.isprintable() else "·" for char in text)
 
 
-def order(result: Result) -> tuple[int, int, str, str]:
-    """Worst first: level, then likelihood times impact."""
+def order(result: Result) -> tuple[int, int, int, str, str]:
+    """Worst first: level, then likelihood times impact, then the area as in the report."""
     product = int(result.likelihood) * int(result.impact)
-    return -int(result.level or 0), -product, result.check_id, result.target.key
+    place = area_place(load_catalogue().checks[result.check_id].area)
+    return -int(result.level or 0), -product, place, result.check_id, result.target.key
