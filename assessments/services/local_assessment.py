@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from agents.facts.canonical import canonical_bytes, digest, root_digest
-from agents.facts.containers import ContainerPart
+from agents.facts.collection import collection_root, containers_of, sections_of
 from agents.facts.document import build_document
 from agents.services.local_agent import program_build
 from assessments.catalogue.loader import load_catalogue
@@ -55,21 +54,15 @@ def assess_here(*, root: str, now: datetime) -> LocalAssessment:
         CollectionFailed: when the program fails or takes longer than two minutes.
     """
     collection = collected(root)
-    parts = [
-        ContainerPart(
-            key=row["key"], identity=row["identity"], posture=row["posture"], first_seen=now
-        )
-        for row in collection["containers"]
-    ]
     catalogue = load_catalogue()
     document = build_document(
-        sections=collection["sections"],
-        containers=parts,
+        sections=sections_of(collection),
+        containers=containers_of(collection),
         policy=catalogue.policy,
         now=now,
         collected_at=now,
     )
-    judgement = judge_in_full(document, catalogue, facts_digest=root_of(collection))
+    judgement = judge_in_full(document, catalogue, facts_digest=collection_root(collection))
     name = document.get("host", {}).get("name") or "this host"
     host = JudgedHost(
         key="local", name=name, document=document, judgement=judgement, collected_at=now
@@ -92,16 +85,3 @@ def collected(root: str) -> dict[str, Any]:
         raise CollectionFailed(message) from None
     found: dict[str, Any] = json.loads(done.stdout)
     return found
-
-
-def root_of(collection: dict[str, Any]) -> str:
-    """The digest of everything collected, as an agent would report it."""
-    sections: dict[str, Any] = {}
-    for name, body in collection["sections"].items():
-        failed = "error" in body
-        sections[name] = {"err": body["error"]} if failed else digest(canonical_bytes(body))
-    containers = {
-        row["key"]: [digest(canonical_bytes(row[part])) for part in ("identity", "posture")]
-        for row in collection["containers"]
-    }
-    return root_digest(sections, containers)

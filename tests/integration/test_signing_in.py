@@ -12,6 +12,7 @@ from django.utils import timezone
 from tests.support.joined import make_estate
 from workbench.core.accounts import limiter, one_time
 from workbench.core.accounts.bootstrap import installation_open
+from workbench.core.accounts.client_address import client_address
 from workbench.core.models import AuditEntry, Membership, Role, User, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +84,25 @@ def test_a_right_password_over_the_limit_is_refused() -> None:
     answer = sign_in(client, PASSWORD)
     assert answer.status_code != 302
     assert client.get(reverse("overview")).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "expected"),
+    [
+        (0, "9.9.9.9", "127.0.0.1"),
+        (1, "9.9.9.9", "9.9.9.9"),
+        (1, "1.1.1.1, 9.9.9.9", "9.9.9.9"),
+        (2, "1.1.1.1, 9.9.9.9, 10.0.0.1", "9.9.9.9"),
+        (2, "9.9.9.9", "127.0.0.1"),
+        (1, "", "127.0.0.1"),
+    ],
+)
+def test_only_our_own_proxies_are_believed(
+    settings, rf, proxies: int, forwarded: str, expected: str
+) -> None:
+    settings.TRUSTED_PROXIES = proxies
+    request = rf.get("/", headers={"X-Forwarded-For": forwarded})
+    assert client_address(request) == expected
 
 
 def test_nobody_signs_up_by_themselves() -> None:

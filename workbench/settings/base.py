@@ -91,6 +91,7 @@ ACCOUNT_ADAPTER = "workbench.core.accounts.adapter.ClosedAccountAdapter"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = False
+TRUSTED_PROXIES = 0
 # allauth's own limits are the second line; the first is workbench.core.accounts.limiter.
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_TOTP_ISSUER = "Underpin"

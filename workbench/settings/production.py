@@ -60,6 +60,10 @@ CELERY_BROKER_URL = REDIS_URL
 LIVE_BACKEND = "agents.live.redis_store.RedisLive"
 WAKE_BACKEND = "workbench.core.work.wake_celery"
 
+TRUSTED_PROXIES = env.integer(
+    "UNDERPIN_TRUSTED_PROXIES", 1, "How many proxies of yours stand before it.", low=0, high=5
+)
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = env.flag(
     "UNDERPIN_TLS_REDIRECT", "yes", "Send plain HTTP requests of browsers to HTTPS."

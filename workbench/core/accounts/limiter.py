@@ -11,6 +11,8 @@ from django.db import connection
 from django.http import HttpRequest
 from django.utils import timezone
 
+from workbench.core.accounts.client_address import client_address
+
 SLOT_SECONDS = 300
 MAX_PER_NAME = 10
 MAX_PER_NETWORK = 60
@@ -24,7 +26,7 @@ RETURNING count
 def admit(request: HttpRequest, *, name: str) -> bool:
     """Count one attempt for the account name and for the client's network; False when over."""
     by_name = count_attempt(f"name:{name.strip().lower()}")
-    by_network = count_attempt(f"net:{request.META.get('REMOTE_ADDR', '')}")
+    by_network = count_attempt(f"net:{client_address(request)}")
     return by_name <= MAX_PER_NAME and by_network <= MAX_PER_NETWORK
 
 
