@@ -261,6 +261,8 @@ def test_real_rules_of_a_namespace_of_their_own(tmp_path):
         ["unshare", "--net", "sh", "-c", script], check=True, capture_output=True, text=True
     )
     facts, between, limits, filtered = json.loads(shown.stdout)
+    # It speaks of the bridges of this machine, which /sys shows in every namespace.
+    del facts["input_from_bridges_filtered"]
     assert facts == {
         "backend": "nftables",
         "forward_policy": "DROP",
@@ -268,7 +270,6 @@ def test_real_rules_of_a_namespace_of_their_own(tmp_path):
         "raw_prerouting_drops": 1,
         "egress_rules": 2,
         "metadata_blocked": True,
-        "input_from_bridges_filtered": True,
     }
     assert (between, limits, filtered) == (True, True, True)
 
