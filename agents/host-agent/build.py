@@ -6,6 +6,7 @@ python agents/host-agent/build.py [--output dist/underpin-agent.pyz]
 import argparse
 import hashlib
 import io
+import os
 import pathlib
 import sys
 import zipfile
@@ -35,6 +36,18 @@ def archive_bytes(source=SOURCE):
     return SHEBANG + raw.getvalue()
 
 
+def write_whole(output, raw):
+    """Replace ``output`` in one step: a program that runs from it goes on with the old file."""
+    fresh = output.with_name("%s.%d" % (output.name, os.getpid()))
+    try:
+        fresh.write_bytes(raw)
+        fresh.chmod(0o755)
+        fresh.replace(output)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
 def main(arguments=None):
     """Write the archive and print its digest; returns the exit code."""
     parser = argparse.ArgumentParser(description="Build the host agent as one file.")
@@ -46,8 +59,7 @@ def main(arguments=None):
         sys.stderr.write("the archive has %d bytes, more than %d\n" % (len(raw), MAX_BYTES))
         return 1
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(raw)
-    output.chmod(0o755)
+    write_whole(output, raw)
     digest = hashlib.sha256(raw).hexdigest()
     sys.stdout.write("%s  %s  %d bytes\n" % (digest, output, len(raw)))
     return 0

@@ -21,14 +21,23 @@ TOKEN_LIFETIME = timedelta(hours=1)
 STOP_SECONDS = 5
 
 
+def program_path() -> Path:
+    """Where the agent program is built: with the source, or where that may not be written with
+    the data of whoever runs this."""
+    if os.access(PROGRAM.parent if PROGRAM.parent.is_dir() else settings.BASE_DIR, os.W_OK):
+        return PROGRAM
+    return Path(settings.DATA_DIR) / PROGRAM.name
+
+
 def program_build() -> Path:
     """The agent program, built from its source; the build takes a fraction of a second."""
+    path = program_path()
     subprocess.run(
-        [sys.executable, str(BUILDER), "--output", str(PROGRAM)],
+        [sys.executable, str(BUILDER), "--output", str(path)],
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    return PROGRAM
+    return path
 
 
 def token_for_this_machine(workspace: Workspace, *, now: datetime, secret: str) -> None:
@@ -72,7 +81,7 @@ def running(*, server: str, state_folder: Path, secret: str) -> Iterator[None]:
     state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     arguments = [
         sys.executable,
-        str(PROGRAM),
+        str(program_path()),
         "run",
         "--server",
         server,

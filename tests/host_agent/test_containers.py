@@ -6,6 +6,7 @@ import os
 import pytest
 from underpin_agent import collection
 from underpin_agent.containers import devices, isolation, mounts, settings
+from underpin_agent.reading import ContainedHost, Denied
 
 from tests.host_agent.tree import (
     CONTAINER_ID,
@@ -551,3 +552,17 @@ def test_only_the_name_of_a_hidden_pid_namespace_proves_itself(tree):
     paths = [entry["path"] for entry in row["posture"]["unknowns"]]
     assert "containers[].namespaces.network.is_host" in paths
     assert isolation.PTRACE in json.dumps(row["posture"]["unknowns"])
+
+
+def test_a_bind_that_may_not_be_looked_at_has_no_role(tree, monkeypatch):
+    """Without rights a socket, a device and a folder of the host look the same."""
+
+    def refuse(_host, path):
+        raise Denied(path, "EACCES")
+
+    monkeypatch.setattr(ContainedHost, "stat", refuse)
+    with_mounts(tree, "70 60 8:1 /srv/x /x rw,relatime - ext4 /dev/sda1 rw")
+    found = only(tree)
+    assert "role" not in rows_of(found)["/x"]
+    assert {"mounts[].role", "mounts[].sensitive"} <= set(found["unknown"])
+    assert rows_of(found)["/proc"]["role"] == "kernelfs"

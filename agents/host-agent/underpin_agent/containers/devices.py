@@ -123,7 +123,7 @@ def _nodes(material):
     try:
         cut = _walk(material, "/dev", found, depth=0)
         for row in material.rows:
-            if row["role"] == "device":
+            if row.get("role") == "device":
                 _add(found, row["point"], material.inside.stat(row["point"]))
     except ReadFailed as failure:
         if failure.errno_name == "ENOENT":

@@ -40,7 +40,7 @@ def gather(material):
 
 
 def _kernel_paths(material):
-    masks = {row["point"] for row in material.rows if row["role"] == "mask"}
+    masks = {row["point"] for row in material.rows if row.get("role") == "mask"}
     found = {}
     for path in KERNEL_PATHS:
         try:
@@ -59,7 +59,7 @@ def _runtime_sockets(material):
     found = set()
     for path in material.view.sockets:
         for row in material.rows:
-            source = row["host_path"] if row["role"] in SOCKET_ROLES else ""
+            source = row["host_path"] if row.get("role", "host") in SOCKET_ROLES else ""
             if source and mountinfo.below(path, source):
                 rest = path[len(source.rstrip("/")) :]
                 found.update(_same_socket(material, path, row["point"].rstrip("/") + rest))

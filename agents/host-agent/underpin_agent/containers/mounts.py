@@ -4,12 +4,14 @@ import os
 import stat
 
 from .. import derive, mountinfo, redact
-from ..reading import Absent, ReadFailed
+from ..reading import Absent, Denied, ReadFailed
+from .isolation import PTRACE
 
 SHM = "/dev/shm"  # noqa: S108 a path inside the container
 MAX_MOUNTS = 2_000
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 PAGE_BYTES = 4096
+ROLES_BY_NODE = ("host", "tmpfs")  # what a mount is called that may be a socket, device or mask
 
 
 def gather(material):
@@ -24,6 +26,10 @@ def gather(material):
     if not material.view.mounts:
         material.missing("mounts[].host_path", "the host's mount table could not be read")
     material.rows = [_row(material, mount) for mount in mounts]
+    if not all("role" in row for row in material.rows):
+        for name in ("role", "sensitive"):
+            why = "what is mounted there could not be seen"
+            material.missing("mounts[].%s" % name, why, "", PTRACE)
     _mark_below_host_binds(mounts, material.rows)
     _split_sources(material)
     _root_filesystem(material)
@@ -56,17 +62,22 @@ def _row(material, mount):
         "host_superblock": shared,
         "under_host_bind": False,
     }
+    if kind is None and role in ROLES_BY_NODE:
+        del row["role"], row["sensitive"]  # a socket, a device and a folder look the same
     if role == "remote":
         row["super_options"] = redact.mount_options(mount.super_options)
     return row
 
 
 def _node_kind(material, mount):
-    """dir, file, socket, device or null at the mount point, "" when it cannot be seen."""
+    """dir, file, socket, device or null at the mount point; "" when nothing is found there, None
+    without the right to look."""
     if mount.root == "/":
         return "dir"  # the root of a file system is a folder
     try:
         found = material.inside.stat(mount.point)
+    except Denied:
+        return None
     except ReadFailed:
         return ""
     if stat.S_ISDIR(found.st_mode):
@@ -96,7 +107,7 @@ def _mark_below_host_binds(mounts, rows):
     for mount, row in zip(mounts, rows):
         parent, steps = by_id.get(mount.parent_id), 0
         while parent is not None and steps < len(mounts):
-            if rows[parent]["role"] == "host":
+            if rows[parent].get("role") == "host":
                 row["under_host_bind"] = True
                 break
             parent, steps = by_id.get(mounts[parent].parent_id), steps + 1
@@ -107,10 +118,10 @@ def _split_sources(material):
     sources, shared = {}, []
     for row in material.rows:
         copy = dict(row)
-        if row["role"] in ("rootfs", "volume", "runtime"):
+        if row.get("role") in ("rootfs", "volume", "runtime"):
             sources[row["point"]] = row["host_path"]
             del copy["host_path"]
-        elif row["role"] != "host":
+        elif row.get("role", "host") != "host":
             copy["host_path"] = derive.without_ids(row["host_path"])
         shared.append(copy)
     material.identity.facts["mount_sources"] = sources
@@ -173,7 +184,9 @@ def _tmpfs(material, mounts):
     """Writable private tmpfs of the container: what a process inside may fill."""
     found = {}
     for mount, row in zip(mounts, material.rows):
-        private = row["role"] == "tmpfs" or (row["role"] == "runtime" and row["point"] == SHM)
+        private = row.get("role") == "tmpfs" or (
+            row.get("role") == "runtime" and row["point"] == SHM
+        )
         if private and mount.filesystem == "tmpfs" and not mount.read_only:
             found[mount.point] = size_option(mount.super_options) is not None
     rows = [{"path": path, "sized": found[path]} for path in sorted(found)]
