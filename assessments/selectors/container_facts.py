@@ -3,7 +3,7 @@
 Facts are hostile: any value may have any type, and what is missing is shown as not known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ from assessments.selectors.host_facts import (
 
 FILTER: Final = 2
 SECCOMP: Final = {0: "no filter", 1: "strict mode", 2: "filter"}
+Rows = tuple[Mapping[str, Any], ...] | None
+SHOWN_ROLES: Final = frozenset({"rootfs", "socket", "device", "volume", "remote", "host"})
 HOST_IS_USUAL: Final = frozenset({"cgroup", "time"})
 
 
@@ -53,11 +55,11 @@ class ContainerFacts:
     capabilities: tuple[Capability, ...] | None
     barriers: tuple[tuple[str, str, str], ...]
     user_map: tuple[Mapping[str, Any], ...]
-    mounts: tuple[Mapping[str, Any], ...]
+    mounts: Rows
     other_mounts: int
-    devices: tuple[Mapping[str, Any], ...]
+    devices: Rows
     limits: tuple[Limit, ...]
-    ports: tuple[Mapping[str, Any], ...]
+    ports: Rows
     sockets: tuple[Mapping[str, Any], ...]
     controls: tuple[Mapping[str, Any], ...]
 
@@ -70,8 +72,6 @@ def facts_of_container(
 ) -> ContainerFacts:
     """The printed facts of one container; ``everybody`` are all containers of its host."""
     others = [item for item in everybody if item.get("key") != facts.get("key")]
-    mounts = rows(facts.get("mounts"))
-    told = [mount for mount in mounts if mount.get("role") in SHOWN_ROLES]
     return ContainerFacts(
         namespaces=tuple(_namespace(kind, facts, others, neighbours) for kind in NAMESPACES),
         walls=walls_around(facts),
@@ -79,19 +79,31 @@ def facts_of_container(
         capabilities=_capabilities(facts),
         barriers=tuple(_barriers(facts)),
         user_map=tuple(rows(at(facts, "user_namespace.uid_map"))),
-        mounts=tuple(told),
-        other_mounts=len(mounts) - len(told),
-        devices=tuple(
-            item for item in rows(facts.get("device_nodes")) if item.get("standard") is not True
-        ),
+        mounts=_only(facts, "mounts", _is_told),
+        other_mounts=sum(not _is_told(mount) for mount in rows(facts.get("mounts"))),
+        devices=_only(facts, "device_nodes", _is_special),
         limits=limits_of(facts),
-        ports=tuple(rows(facts.get("published_ports"))),
+        ports=_only(facts, "published_ports", bool),
         sockets=tuple(rows(facts.get("runtime_sockets"))),
         controls=tuple(rows(facts.get("escape_controls"))),
     )
 
 
-SHOWN_ROLES: Final = frozenset({"rootfs", "socket", "device", "volume", "remote", "host"})
+def _only(
+    facts: Mapping[str, Any], name: str, is_wanted: Callable[[Mapping[str, Any]], bool]
+) -> Rows:
+    """Some items of a list of facts; None when the list is not known, which is not "none"."""
+    if not isinstance(facts.get(name), list):
+        return None
+    return tuple(item for item in rows(facts[name]) if is_wanted(item))
+
+
+def _is_told(mount: Mapping[str, Any]) -> bool:
+    return mount.get("role") in SHOWN_ROLES
+
+
+def _is_special(device: Mapping[str, Any]) -> bool:
+    return device.get("standard") is not True
 
 
 def _namespace(

@@ -1,5 +1,6 @@
 """A host's facts as lines for a page. Facts are hostile: any value may have any type."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -36,6 +37,7 @@ class Missing:
     path: str
     reason: str
     needs: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,12 @@ class HostSummary:
 def summary_of(facts: PrintedFacts) -> HostSummary:
     """The printed lines of a host's facts; what is not known is left out."""
     document = facts.sections
-    missing = [
-        Missing(text(item.get("path")), text(item.get("reason")), text(item.get("needs")))
+    said = Counter(
+        (text(item.get("path")), text(item.get("reason")), text(item.get("needs")))
         for item in facts.unknowns
         if item.get("needs") or item.get("errno")
-    ]
+    )
+    missing = [Missing(*words, count) for words, count in said.items()]
     level = text(at(document, "agent.level"))
     initial = mapping(at(document, "agent.initial_namespaces"))
     return HostSummary(

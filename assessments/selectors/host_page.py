@@ -174,7 +174,7 @@ def reasons_of(rows: Iterable[Brief | Finding]) -> tuple[Reason, ...]:
 
 def _cause(reason: str) -> str:
     """A stored reason without the path of the fact it begins with: many facts share one cause."""
-    path, _, cause = reason.partition(": ")
+    path, _, cause = reason.removeprefix("needs ").partition(": ")
     words = cause if cause and " " not in path else reason
     return words or "no reason was given"
 

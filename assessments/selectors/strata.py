@@ -31,6 +31,7 @@ class Room:
     findings: int
     passed: int
     unknown: int
+    not_applicable: int
 
     @property
     def state(self) -> str:
@@ -48,7 +49,7 @@ class Room:
             "open": f"{level_word(self.level)} · {self.findings}",
             "unknown": f"{self.unknown} unknown",
             "pass": "All pass",
-            "none": "Not assessed",
+            "none": "Does not apply" if self.not_applicable else "Not assessed",
         }[self.state]
 
 
@@ -110,4 +111,5 @@ def _room(mechanism: str, worst: tuple[int, int] | None, tally: Tally | None) ->
         findings=findings,
         passed=tally.passed if tally else 0,
         unknown=tally.unknown if tally else 0,
+        not_applicable=tally.not_applicable if tally else 0,
     )

@@ -199,6 +199,18 @@ def test_a_stopped_container_is_not_assessed_rather_than_good(
     assert "None open" not in text
 
 
+def test_a_list_that_is_not_known_is_not_called_none(estate: Estate, admin: Client) -> None:
+    def forget(document: dict[str, Any]) -> None:
+        for name in ("published_ports", "device_nodes", "mounts"):
+            del document["containers"][0][name]
+
+    estate.host("edge-01", change=forget)
+    container = Container.objects.of(estate.workspace).get(name="legacy")
+    text = admin.get(reverse("container", args=[container.pk])).text
+    assert text.count("Not known.") == 3
+    assert "None." not in text
+
+
 def test_facts_that_were_not_judged_yet_are_not_called_good(estate: Estate, admin: Client) -> None:
     host = estate.host("edge-01", sample="hardened")
     Judgement.objects.filter(host=host).delete()
