@@ -76,12 +76,19 @@ def _held(host, pid):
     try:
         with host.folder("/proc/%d/fd" % pid) as folder:
             for name in os.listdir(folder.fd):
-                target = folder.link(name)
+                target = _target(folder, name)
                 if target.startswith("socket:["):
                     found.add(target[8:-1])
     except (ReadFailed, OSError):
         pass  # it ended, or may not be inspected: its sockets stay without an owner
     return found
+
+
+def _target(folder, name):
+    try:
+        return folder.link(name)
+    except Absent:
+        return ""  # closed meanwhile: the others still count
 
 
 def listeners_of(context, command):

@@ -1,6 +1,6 @@
 """Listening unix sockets: the kernel's table, and who holds which (unix(7), proc_pid_net(5))."""
 
-from ..reading import ReadFailed
+from ..reading import Absent, ReadFailed
 
 _LISTENING = "00010000"  # __SO_ACCEPTCON, include/uapi/linux/net.h
 
@@ -42,7 +42,7 @@ def socket_inodes(host, pid):
         for name in host.names(folder):
             try:
                 target = opened.link(name)
-            except ReadFailed:
+            except Absent:
                 continue  # closed meanwhile
             if target.startswith("socket:["):
                 found.add(target[8:-1])

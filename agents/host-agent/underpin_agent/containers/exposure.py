@@ -56,6 +56,8 @@ def _runtime_sockets(material):
     if material.view.sockets is None:
         material.missing("runtime_sockets", "the host's socket table could not be read")
         return
+    if material.view.sockets_failure is not None:
+        material.failed("runtime_sockets", material.view.sockets_failure, PTRACE)
     found = set()
     for path in material.view.sockets:
         for row in material.rows:

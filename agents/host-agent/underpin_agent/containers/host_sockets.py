@@ -3,7 +3,7 @@
 import os
 import re
 
-from ..reading import ReadFailed
+from ..reading import Absent, ReadFailed
 
 ACCEPTS = 0x0001_0000  # __SO_ACCEPTCON, include/uapi/linux/net.h
 NAMES = {
@@ -15,18 +15,22 @@ NO_CONTROL = re.compile(r"/libnetwork/|/metrics\.sock$|debug\.sock$|/plugins/|/c
 
 
 def listening_runtime_sockets(host, processes):
-    """Sorted paths with links resolved, or None when the socket table cannot be read."""
+    """``(sorted paths with links resolved, failure)``; None for paths: no socket table.
+
+    With a failure, a daemon's descriptors could not be read: a socket of it whose name says
+    nothing is not among the paths.
+    """
     table = _socket_table(host)
     if table is None:
-        return None
-    held = _held_by_daemons(host, processes)
+        return None, None
+    held, failure = _held_by_daemons(host, processes)
     found = set()
     for inode, path in parse_listening(table):
         if NO_CONTROL.search(path):
             continue
         if os.path.basename(path) in NAMES or inode in held:
             found.add(resolved(host, path))
-    return sorted(found)
+    return sorted(found), failure
 
 
 def _socket_table(host):
@@ -49,7 +53,7 @@ def parse_listening(text):
 
 
 def _held_by_daemons(host, processes):
-    held = set()
+    held, failed = set(), None
     for process in processes:
         if process.comm not in DAEMONS or process.kernel_thread or process.zombie:
             continue
@@ -58,16 +62,18 @@ def _held_by_daemons(host, processes):
             with host.folder(folder) as opened:
                 for name in os.listdir(opened.fd)[:4096]:
                     held.update(_socket_inode(opened, name))
-        except (ReadFailed, OSError):
-            continue
-    return held
+        except (Absent, OSError):
+            continue  # ended meanwhile
+        except ReadFailed as failure:
+            failed = failure
+    return held, failed
 
 
 def _socket_inode(folder, name):
     try:
         text = folder.link(name)
-    except ReadFailed:
-        return ()
+    except Absent:
+        return ()  # closed meanwhile
     return (int(text[8:-1]),) if text.startswith("socket:[") else ()
 
 

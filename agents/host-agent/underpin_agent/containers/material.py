@@ -1,7 +1,7 @@
 """Everything one container's facts are made from, read once."""
 
 from .. import derive, mountinfo
-from ..reading import ReadFailed, Section
+from ..reading import Absent, ReadFailed, Section
 
 PREFIX = "containers[]."
 SETTLED_SECONDS = 2.0
@@ -101,7 +101,7 @@ def _unanswering(mounts):
 def _link_row(process, folder, number):
     try:
         return [(process, number, folder.link(number))]
-    except ReadFailed:
+    except Absent:
         return []  # closed meanwhile
 
 

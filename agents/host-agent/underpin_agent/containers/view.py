@@ -40,7 +40,10 @@ class HostView:
         self.majors, self.misc = self._device_names()
         self.session_keyrings = self._session_keyrings()
         self.init_limits = _or(lambda: parse_limits(self.host.read("/proc/1/limits")), {})
-        self.sockets = listening_runtime_sockets(self.host, outside)
+        self.sockets, self.sockets_failure = listening_runtime_sockets(self.host, outside)
+        if self.sockets is not None and self.sockets_failure is not None:
+            told = (path for engine in find_engines(context) for path in engine.sockets)
+            self.sockets = sorted({*self.sockets, *told})
         self.docker_networks = None  # asked for by networks()
         self.socket_tables = {}  # (network namespace, table): text
         self.own_user_initial = self._own_user_initial()
