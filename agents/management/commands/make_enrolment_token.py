@@ -18,18 +18,10 @@ class Command(BaseCommand):
     help = "Print a new token with which hosts can join."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Lifetime, number of hosts, and whether they wait for approval."""
+        """Name, lifetime, and number of hosts."""
         parser.add_argument("--name", default="Made on the command line")
         parser.add_argument("--days", type=int, default=7, help="lifetime, 1 to 365")
         parser.add_argument("--max-uses", type=int, default=100, help="number of hosts")
-        parser.add_argument(
-            "--approve",
-            dest="mode",
-            action="store_const",
-            const=EnrolmentToken.Mode.APPROVE,
-            default=EnrolmentToken.Mode.AUTO,
-            help="hosts wait until somebody approves them",
-        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Print the token alone, so that a script can take it."""
@@ -41,7 +33,7 @@ class Command(BaseCommand):
                 name=options["name"],
                 days=options["days"],
                 max_uses=options["max_uses"],
-                mode=options["mode"],
+                mode=EnrolmentToken.Mode.AUTO,
                 now=now,
             )
         except DomainError as error:
