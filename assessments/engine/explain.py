@@ -47,6 +47,7 @@ class Explainer:
             facts = bindings.get(check.target.value)
             verdict = judge_states(check, facts) or program.judge(around)
         reason = self._reason(program, target, verdict=verdict, around=around)
+        is_failed = verdict.status is Status.FAIL
         return Outcome(
             check=check,
             target=target,
@@ -56,7 +57,9 @@ class Explainer:
             missing=verdict.unknown.path if verdict.unknown else "",
             needs=reason.needs,
             is_defect=reason.is_defect,
-            adjustments=self._adjusters.adjustments(check, target, self._frame, bindings),
+            adjustments=self._adjusters.adjustments(check, target, self._frame, bindings)
+            if is_failed  # only a finding has a level to adjust
+            else (),
         )
 
     def _reason(
