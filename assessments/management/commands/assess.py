@@ -43,11 +43,12 @@ class Command(BaseCommand):
         except DomainError as error:
             raise CommandError(error.message) from error
         judgement = assessment.host.judgement
+        if options["json"]:  # before anything is printed: a reader may close the pipe early
+            text = json.dumps(judgement.as_json(), indent=1, ensure_ascii=False)
+            write(options["json"], (text + "\n").encode("utf-8", "backslashreplace"))
         for line in summary(judgement, host=assessment.host.name):
             self.stdout.write(line)
         if options["json"]:
-            text = json.dumps(judgement.as_json(), indent=1, ensure_ascii=False)
-            write(options["json"], (text + "\n").encode("utf-8", "backslashreplace"))
             self.stdout.write(f"Results: {options['json']}")
         if options["pdf"]:
             try:
