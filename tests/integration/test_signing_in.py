@@ -122,8 +122,11 @@ def test_a_person_can_only_choose_their_own_workspace() -> None:
     Membership.objects.create(
         user=mine.members[Role.ANALYST].user, workspace=other.workspace, role=Role.REVIEWER
     )
+    assert "Change" in client.get(reverse("overview")).content.decode()
     client.post(reverse("choose-workspace"), {"workspace": str(other.workspace.pk)})
-    assert client.get(reverse("overview")).context["caller"].workspace == other.workspace
+    page = client.get(reverse("overview"))
+    assert page.context["caller"].workspace == other.workspace
+    assert "Add a host" not in page.content.decode(), "the role is that of the other workspace"
 
 
 @pytest.mark.django_db(transaction=True)

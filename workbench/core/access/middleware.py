@@ -41,11 +41,12 @@ class AccessMiddleware:
         caller, is_person = self._caller(request)
         if not is_person:
             return refusal(request, Unauthenticated("sign in, or send an API token"))
+        request.caller = caller  # type: ignore[attr-defined]
         if Principal.SIGNED_IN in who:
             return None
         if caller is None or Principal(caller.membership.role) not in who:
-            return refusal(request, Forbidden("your role does not allow this"))
-        request.caller = caller  # type: ignore[attr-defined]
+            message = "your role does not allow this"
+            return refusal(request, Forbidden(message))
         return None
 
     def _caller(self, request: HttpRequest) -> tuple[Caller | None, bool]:
@@ -59,15 +60,18 @@ class AccessMiddleware:
         user = request.user
         if not isinstance(user, User) or not user.is_active:
             return None, False
-        membership = current_membership(request, user)
-        return (Caller(user, membership) if membership else None), True
+        return person_in_workspace(request, user), True
 
 
-def current_membership(request: HttpRequest, user: User) -> Membership | None:
-    """The membership chosen in this session, else the person's first."""
-    mine = Membership.objects.select_related("workspace").filter(user=user).order_by("pk")
+def person_in_workspace(request: HttpRequest, user: User) -> Caller | None:
+    """The person in the workspace chosen in this session, else in their first. One query."""
+    rows = Membership.objects.select_related("workspace").filter(user=user).order_by("pk")
+    mine = tuple(rows)
     chosen = request.session.get(WORKSPACE_KEY)
-    return (mine.filter(workspace_id=chosen).first() if chosen else None) or mine.first()
+    current = next((row for row in mine if str(row.workspace_id) == chosen), None)
+    if current is None and not mine:
+        return None
+    return Caller(user, current or mine[0], memberships=mine)
 
 
 def is_api(request: HttpRequest) -> bool:

@@ -14,6 +14,8 @@ class Caller:
     user: User
     membership: Membership
     by_token: bool = False
+    # All of the person's memberships, for the choice of workspace; empty for a token.
+    memberships: tuple[Membership, ...] = ()
 
     @property
     def workspace(self) -> Workspace:
