@@ -6,7 +6,6 @@ import os
 import pytest
 from underpin_agent import collection
 from underpin_agent.containers import devices, isolation, mounts, settings
-from underpin_agent.reading import ContainedHost, Denied, Folder
 
 from tests.host_agent.tree import (
     CONTAINER_ID,
@@ -441,56 +440,6 @@ def test_a_node_with_a_standard_name_and_other_numbers_is_not_standard(tree):
 # ---- init, log, origin ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("masks", "expected"),
-    [
-        ({}, "default"),
-        ({"caught": "0000000000004000"}, "handler"),
-        ({"ignored": "0000000000004000"}, "ignored"),
-    ],
-)
-def test_what_init_does_with_the_stop_signal(tree, masks, expected):
-    tree.container(100, **masks)
-    tree.write("/proc/100/task/100/syscall", "35 0x1 0x2\n")
-    assert only(tree)["init"]["sigterm"] == expected
-
-
-@pytest.mark.parametrize("blocked", ["0000000000004000", "0000000000000000"])
-def test_an_init_in_sigtimedwait_may_show_the_signal_as_not_blocked(tree, blocked):
-    """do_sigtimedwait (kernel/signal.c) takes the waited signals out of the mask meanwhile."""
-    tree.container(100, blocked=blocked)
-    number = settings.SIGTIMEDWAIT[os.uname().machine]
-    tree.write("/proc/100/task/100/syscall", "%s 0x1 0x2\n" % number)
-    assert only(tree)["init"]["sigterm"] == "sigwait"
-
-
-def test_the_first_process_is_pid_one_only_in_a_namespace_of_its_own(tree):
-    tree.container(100)
-    assert only(tree)["init"]["pid_one"] is True
-
-
-def test_a_container_in_the_hosts_pid_namespace_has_no_pid_one(tree):
-    tree.container(100, ns_pids=(100,), namespaces={"pid": HOST["pid"]})
-    assert only(tree)["init"]["pid_one"] is False
-
-
-def test_an_init_that_waits_has_no_handler_bit(tree):
-    """Trap 16."""
-    tree.container(100, blocked="0000000000004000")
-    number = settings.SIGTIMEDWAIT[os.uname().machine]
-    tree.write("/proc/100/task/100/syscall", "%s 0x1 0x2\n" % number)
-    assert only(tree)["init"]["sigterm"] == "sigwait"
-    tree.write("/proc/100/task/100/syscall", "35 0x1 0x2\n")
-    assert only(tree)["init"]["sigterm"] == "ignored"
-
-
-def test_how_init_waits_is_unknown_when_it_cannot_be_seen(tree):
-    tree.container(100, blocked="0000000000004000")
-    found = only(tree)
-    assert "sigterm" not in found["init"]
-    assert "init.sigterm" in found["unknown"]
-
-
 def test_a_missing_key_proves_nothing_in_a_child_namespace(tree):
     """Trap 12."""
     row = "1 I--Q--- 1 perm 3f1b0000 0 0 keyring   _ses.%s: empty\n"
@@ -552,50 +501,3 @@ def test_only_the_name_of_a_hidden_pid_namespace_proves_itself(tree):
     paths = [entry["path"] for entry in row["posture"]["unknowns"]]
     assert "containers[].namespaces.network.is_host" in paths
     assert isolation.PTRACE in json.dumps(row["posture"]["unknowns"])
-
-
-def test_a_bind_that_may_not_be_looked_at_has_no_role(tree, monkeypatch):
-    """Without rights a socket, a device and a folder of the host look the same."""
-
-    def refuse(_host, path):
-        raise Denied(path, "EACCES")
-
-    monkeypatch.setattr(ContainedHost, "stat", refuse)
-    with_mounts(tree, "70 60 8:1 /srv/x /x rw,relatime - ext4 /dev/sda1 rw")
-    found = only(tree)
-    assert "role" not in rows_of(found)["/x"]
-    assert {"mounts[].role", "mounts[].sensitive"} <= set(found["unknown"])
-    assert rows_of(found)["/proc"]["role"] == "kernelfs"
-
-
-def refusing_links(monkeypatch, pid):
-    """As without the inspection right: names of descriptors are listed, their targets are not."""
-    real = Folder.link
-
-    def link(folder, name):
-        if folder.path == "/proc/%d/fd" % pid:
-            raise Denied(folder.path + "/" + name, "EACCES")
-        return real(folder, name)
-
-    monkeypatch.setattr(Folder, "link", link)
-
-
-def test_descriptors_that_may_not_be_followed_prove_nothing(tree, monkeypatch):
-    tree.container(100, namespaces={"net": HOST["net"]})
-    tree.link("/proc/100/fd/3", "socket:[7]")
-    refusing_links(monkeypatch, 100)
-    found = only(tree)
-    assert "leaked_descriptors" not in found
-    assert {"leaked_descriptors", "network.listening"} <= set(found["unknown"])
-
-
-def test_sockets_of_a_daemon_that_may_not_be_inspected_may_be_missed(tree, monkeypatch):
-    tree.write("/proc/1/net/unix", "Num RefCount\n")
-    tree.process(80, "dockerd")
-    tree.link("/proc/80/fd/3", "socket:[7]")
-    tree.container(100)
-    assert "runtime_sockets" not in only(tree)["unknown"]
-    refusing_links(monkeypatch, 80)
-    found = only(tree)
-    assert found["runtime_sockets"] == []
-    assert "runtime_sockets" in found["unknown"]

@@ -6,7 +6,7 @@ from underpin_agent.discovery import container_id, discover
 from underpin_agent.processes import parse_cgroup, read_processes
 from underpin_agent.reading import Host
 
-from tests.host_agent.tree import CONTAINER_ID, HOST, OTHER_ID, Tree
+from tests.host_agent.tree import CONTAINER_ID, HOST, HOST_MOUNTS, OTHER_ID, Tree
 
 
 def found(tree):
@@ -207,3 +207,36 @@ def test_a_command_name_that_is_no_text_is_shown_in_hexadecimal(tree):
 def test_a_line_break_of_unicode_in_a_group_name_adds_no_row():
     rows = parse_cgroup("0::/a\u20281:memory:/docker/%s\n" % CONTAINER_ID)
     assert len(rows) == 1
+
+
+SHIELDED = {"mnt": 4026537001, "net": 4026537002, "uts": 4026537003}
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "more", "contained"),
+    [
+        ("/system.slice/systemd-hostnamed.service", {}, False),
+        ("/system.slice/system-app.slice/app@1.service", {}, False),
+        ("/system.slice/app.service", {"pid": 4026537004}, True),
+        ("/system.slice/app.service", {"user": 4026537004}, True),
+        ("/user.slice/user-0.slice/session-1.scope", {}, True),
+        ("/machine.slice/app.service/payload", {}, True),
+        ("/", {}, True),
+    ],
+)
+def test_a_shielded_service_of_the_host_is_no_container(tree, cgroup, more, contained):
+    """PrivateTmp=, PrivateNetwork= and ProtectHostname= make three namespaces."""
+    tree.process(100, "svc", cgroup=cgroup, namespaces={**SHIELDED, **more})
+    discovery, containers = found(tree)
+    assert list(containers) == (["ns-4026537001"] if contained else [])
+    assert [one.pid for one in discovery.stray] == ([] if contained else [100])
+
+
+@pytest.mark.parametrize(("network", "contained"), [(4026537002, False), (4026537009, True)])
+def test_a_program_in_a_named_network_is_no_container(tree, network, contained):
+    """``ip netns exec`` enters the network and mounts /sys anew."""
+    named = "40 25 0:4 net:[4026537002] /run/netns/blue rw shared:9 - nsfs nsfs rw"
+    tree.mounts(1, *HOST_MOUNTS, named)
+    tree.process(100, "ping", namespaces={"mnt": 4026537001, "net": network})
+    _discovery, containers = found(tree)
+    assert bool(containers) is contained

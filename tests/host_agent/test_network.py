@@ -146,8 +146,15 @@ def attachments(tree, *, networks, known=None):
     view.docker_networks = known or {}
     material = Material(view, view.context.discovery.containers[0], Claim(networks=networks))
     veth = {
-        "name": "eth0", "index": 5, "peer": 9, "master": 0, "kind": "veth", "physical": False,
-        "address": "02:42:ac:11:00:02", "loopback": False, "disable_ipv6": "1",
+        "name": "eth0",
+        "index": 5,
+        "peer": 9,
+        "master": 0,
+        "kind": "veth",
+        "physical": False,
+        "address": "02:42:ac:11:00:02",
+        "loopback": False,
+        "disable_ipv6": "1",
         "accept_ra": "0",
     }
     host = [{"name": "br-mine", "index": 3, "master": 0}, {"name": "v", "index": 9, "master": 3}]

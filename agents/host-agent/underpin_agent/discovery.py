@@ -3,12 +3,15 @@
 import re
 from dataclasses import dataclass, field
 
-from . import namespaces
+from . import mountinfo, namespaces
+from .reading import ReadFailed
 
 ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 CONMON_SCOPE = re.compile(r"(?:libpod|crio)-conmon-[0-9a-f]{64}")
 KEY_DIGITS = 12
 PARTNERS = ("pid", "network", "ipc", "uts")
+SERVICE = re.compile(r"/(?:system|user)\.slice/(?:[^/]+/)*[^/]+\.service$")
+NAMED_NETWORKS = ("/run/netns/", "/var/run/netns/")  # ip-netns(8)
 
 
 @dataclass
@@ -103,11 +106,22 @@ def _supervisor_kind(comm):
 def discover(host, processes):
     """The ``Discovery`` of one process table."""
     kind, inodes = namespaces.reference(host)
-    return classify(processes, supervisors(processes), kind, inodes)
+    named = named_networks(host)
+    return classify(processes, supervisors(processes), kind, inodes, named=named)
 
 
-def classify(processes, known_supervisors, kind, inodes):
-    """The pure part of ``discover``."""
+def named_networks(host):
+    """Inodes of the network namespaces that an administrator gave a name."""
+    try:
+        mounts = mountinfo.read_host_mounts(host)
+    except ReadFailed:
+        return frozenset()
+    roots = [one.root for one in mounts if one.point.startswith(NAMED_NETWORKS)]
+    return frozenset(int(root[5:-1]) for root in roots if re.fullmatch(r"net:\[\d+\]", root))
+
+
+def classify(processes, known_supervisors, kind, inodes, *, named=frozenset()):
+    """The pure part of ``discover``; ``named`` as ``named_networks``."""
     found, rest, unreadable = {}, [], 0
     for process in processes:
         if process.kernel_thread or process.zombie:
@@ -115,7 +129,7 @@ def classify(processes, known_supervisors, kind, inodes):
         unreadable += process.namespaces_denied and process.pid != 1
         if not _claimed(process, processes, known_supervisors, found):
             rest.append(process)
-    stray = _by_namespaces(rest, found, inodes, known_supervisors)
+    stray = _by_namespaces(rest, found, inodes, known_supervisors, named)
     containers = sorted(found.values(), key=lambda one: one.key)
     for container in containers:
         _choose_leader(container, processes, known_supervisors)
@@ -161,7 +175,7 @@ def _entered(child, supervisor):
     return mine is not None and its is not None and mine != its
 
 
-def _by_namespaces(rest, found, inodes, known_supervisors):
+def _by_namespaces(rest, found, inodes, known_supervisors, named):
     """Containers that only namespaces show; what is left with a private namespace is stray."""
     owned = {}
     for container in found.values():
@@ -176,7 +190,11 @@ def _by_namespaces(rest, found, inodes, known_supervisors):
         if mount in owned and "mount" in private:
             owned[mount].foreign.append(process)
             stray.append(process)
-        elif _looks_contained(private) and process.pid not in known_supervisors:
+        elif (
+            _looks_contained(private)
+            and process.pid not in known_supervisors
+            and not _of_the_host(process, private, named)
+        ):
             key = "ns-%d" % mount
             found.setdefault(key, Found(key, "", "namespaces")).processes.append(process)
         elif private:
@@ -186,6 +204,17 @@ def _by_namespaces(rest, found, inodes, known_supervisors):
 
 def _looks_contained(private):
     return "mount" in private and any(kind in private for kind in PARTNERS)
+
+
+def _of_the_host(process, private, named):
+    """True for what only shields a program of the host: options of a systemd service such as
+    PrivateTmp= with ProtectHostname= (systemd.exec(5)), and ``ip netns exec``, which mounts /sys
+    anew. Both keep the host's processes and users in sight."""
+    if "pid" in private or "user" in private:
+        return False
+    if any(SERVICE.search(path) for _controllers, path in process.cgroups):
+        return True
+    return set(private) <= {"mount", "network"} and process.namespaces.get("network") in named
 
 
 def _choose_leader(container, processes, known_supervisors):
