@@ -20,6 +20,7 @@ from assessments.engine.expression.nodes import (
     MacroName,
     Membership,
     Method,
+    Negate,
     MethodName,
     Node,
     Not,
@@ -217,7 +218,7 @@ def _membership(
 
 def _side(node: Node, around: Surroundings, expected: str) -> Iterator[Evidence]:
     """Give the value of one side of a comparison, unless it is a constant or a parameter."""
-    if isinstance(node, Literal | ListLiteral):
+    if _is_constant(node):
         return
     while isinstance(node, Call) and node.function is not FunctionName.SIZE:
         node = node.argument
@@ -233,9 +234,15 @@ def _side(node: Node, around: Surroundings, expected: str) -> Iterator[Evidence]
     yield Evidence(path or canonical(node), shown(value), expected)
 
 
+def _is_constant(node: Node) -> bool:
+    if isinstance(node, Negate):
+        return isinstance(node.operand, Literal)
+    return isinstance(node, Literal | ListLiteral)
+
+
 def _operand(node: Node, around: Surroundings) -> str:
     """Return the other side of a comparison: a constant as it is, else its value and name."""
-    if isinstance(node, Literal | ListLiteral):
+    if _is_constant(node):
         return canonical(node)
     text = shown(evaluate(node, around))
     path = path_of(node, around)

@@ -32,6 +32,11 @@ def evidence(one: Check, facts: dict[str, Any]) -> list[tuple[str, str, str]]:
             [("container.privileged", "true", "false")],
         ),
         (
+            "container.pids <= -500",
+            {"pids": 0},
+            [("container.pids", "0", "at most -500")],
+        ),
+        (
             'container.name != "a"',
             {"name": "a"},
             [("container.name", '"a"', 'not equal to "a"')],
