@@ -20,8 +20,8 @@ from assessments.engine.expression.nodes import (
     MacroName,
     Membership,
     Method,
-    Negate,
     MethodName,
+    Negate,
     Node,
     Not,
 )
