@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from agents.facts.document import build_document
 from agents.services.local_agent import program_build
 from assessments.catalogue.loader import load_catalogue
 from assessments.judging import judge_in_full
+from assessments.judging.engines import engine_for
 from assessments.reports.dataset import ReportDataset
 from assessments.reports.inputs import ControlInput
 from assessments.reports.judged import JudgedHost, dataset_of
@@ -53,8 +55,12 @@ def assess_here(*, root: str, now: datetime) -> LocalAssessment:
     Raises:
         CollectionFailed: when the program fails or takes longer than two minutes.
     """
-    collection = collected(root)
-    catalogue = load_catalogue()
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        collecting = aside.submit(collected, root)
+        # Half a second of reading and compiling checks, while the agent reads the machine.
+        catalogue = load_catalogue()
+        engine_for(catalogue)
+        collection = collecting.result()
     document = build_document(
         sections=sections_of(collection),
         containers=containers_of(collection),
