@@ -77,10 +77,16 @@ def target_of(
 
 
 def _pair(facts: Mapping[str, object], containers: Iterable[Mapping[str, object]]) -> Target:
-    keys = tuple(sorted((_text(facts, "a"), _text(facts, "b"))))
+    keys = sorted((_text(facts, "a"), _text(facts, "b")))
     names = {_text(item, "key"): _text(item, "name") for item in containers}
-    shown = ", ".join(names.get(key) or key for key in keys)
-    return Target(TargetKind.PAIR, "+".join(keys), shown, keys)
+    # By name: keys are random, and a pair must read the same after both were started anew.
+    shown = sorted((names.get(key) or key, key) for key in keys)
+    return Target(
+        TargetKind.PAIR,
+        "+".join(keys),
+        ", ".join(name for name, _ in shown),
+        tuple(key for _, key in shown),
+    )
 
 
 def _image(facts: Mapping[str, object], containers: Iterable[Mapping[str, object]]) -> Target:
