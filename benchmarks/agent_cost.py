@@ -19,9 +19,9 @@ from typing import Any
 from tests.support import docker
 
 ROOT = Path(__file__).resolve().parent.parent
-# Ceilings that hold what is reached; the goals of the design stand in the names of the rows.
-CPU_CEILING_MS = {10: 350, 50: 800}
-RESIDENT_CEILING_MIB, PROPORTIONAL_CEILING_MIB = 26, 22
+# The goals of the design. They are missed today; the benchmark says so until they are met.
+CPU_GOAL_MS = 90
+RESIDENT_GOAL_MIB, PROPORTIONAL_GOAL_MIB = 24, 16
 PROGRAM_BUDGET_KB = 200
 
 # Runs inside the built program: the parent of the daemon, with everything it ever imports.
@@ -63,10 +63,10 @@ def rows_of(found: dict[str, Any], *, wanted: int) -> Iterator[dict[str, Any]]:
     middle = rows[len(rows) // 2]
     cpu = middle["cpu"] * 1000
     at = f"{wanted} of {middle['containers']} containers"
-    yield number(f"agent CPU a cycle, {at} (goal 90)", cpu, "ms", CPU_CEILING_MS.get(wanted))
+    yield number(f"agent CPU a cycle, {at}", cpu, "ms", CPU_GOAL_MS)
     yield number(f"agent wall time a cycle, {at}", middle["wall"] * 1000, "ms", None)
-    yield number("agent RSS (goal 24)", found["rss"] / 1024, "MiB", RESIDENT_CEILING_MIB)
-    yield number("agent PSS (goal 16)", found["pss"] / 1024, "MiB", PROPORTIONAL_CEILING_MIB)
+    yield number("agent RSS", found["rss"] / 1024, "MiB", RESIDENT_GOAL_MIB)
+    yield number("agent PSS", found["pss"] / 1024, "MiB", PROPORTIONAL_GOAL_MIB)
 
 
 def number(name: str, value: float, unit: str, budget: float | None) -> dict[str, Any]:
