@@ -4,6 +4,7 @@ import pytest
 from underpin_agent.collectors import resources
 from underpin_agent.discovery import Found
 from underpin_agent.processes import Process
+from underpin_agent.reading import Denied
 
 from tests.host_agent.hosts.building import ROOT_MOUNT, Machine, body
 
@@ -57,6 +58,18 @@ def test_a_store_on_its_own_device_is_separate(machine):
         {"mount": "/data", "roles": ["runtime"], "separate": False},
         {"mount": "/var/log", "roles": ["log"], "separate": True},
     ]
+
+
+def test_a_store_that_may_not_be_opened_is_a_store_all_the_same(machine, monkeypatch):
+    machine.mounts(ROOT_MOUNT, "41 22 8:1 /data /data rw - ext4 /dev/sda1 rw")
+    machine.process(50, "dockerd", ["dockerd", "--data-root", "/data/docker"])
+    context = machine.context()
+
+    def denied(path):
+        raise Denied(path, "EACCES")
+
+    monkeypatch.setattr(context.host, "exists", denied)
+    assert resources.store_paths(context) == ["/data/docker"]
 
 
 @pytest.mark.parametrize(("value", "limited"), [("max", False), ("1073741824", True)])

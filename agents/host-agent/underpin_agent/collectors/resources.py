@@ -37,15 +37,18 @@ def collect(context):
 
 
 def store_paths(context):
-    """Folders in which the engines of this host keep images and containers, those that exist."""
-    found = set()
-    for engine in find_engines(context):
-        try:
-            if engine.store and context.host.exists(engine.store):
-                found.add(engine.store)
-        except ReadFailed:
-            continue
-    return sorted(found)
+    """Folders in which the engines of this host keep images and containers, those that exist.
+
+    One that may not be opened counts: its engine names it, and the mount table tells the rest.
+    """
+    return sorted({one.store for one in find_engines(context) if _is_there(context.host, one)})
+
+
+def _is_there(host, engine):
+    try:
+        return bool(engine.store) and host.exists(engine.store)
+    except ReadFailed:
+        return True
 
 
 def filesystems(mounts, stores):
