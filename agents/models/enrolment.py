@@ -25,6 +25,8 @@ class EnrolmentToken(models.Model):
     name = models.CharField(max_length=80)
     secret_hash = models.CharField(max_length=64, unique=True)
     labels = models.JSONField(default=dict, blank=True)
+    # Networks (CIDR) that a host must enrol from; empty means from anywhere.
+    networks = models.JSONField(default=list, blank=True)
     mode = models.CharField(max_length=10, choices=Mode, default=Mode.AUTO)
     max_uses = models.PositiveIntegerField(default=100)
     uses = models.PositiveIntegerField(default=0)

@@ -40,6 +40,9 @@ class Host(models.Model):
     state = models.CharField(max_length=10, choices=HostState, default=HostState.ACTIVE)
     fingerprint = models.CharField(max_length=64, blank=True)
     enrolled_at = models.DateTimeField(default=timezone.now)
+    retired_at = models.DateTimeField(null=True, blank=True)
+    # Rises when a person changes criticality or a label that checks read: judge the facts anew.
+    assignment_number = models.PositiveIntegerField(default=0)
     # Copied from the newest facts, so that lists need not open blobs.
     os_name = models.CharField(max_length=120, blank=True)
     kernel_release = models.CharField(max_length=120, blank=True)

@@ -9,18 +9,23 @@ from workbench.core.models import Workspace
 
 
 class Judgement(models.Model):
-    """One evaluation of one host's facts by one catalogue. The pair of digests occurs once."""
+    """One evaluation of one host's facts by one catalogue, with what people said of the host then.
+
+    The three occur together once: ``assignment_number`` is the host's of that moment.
+    """
 
     host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="judgements")
     facts_root = models.CharField(max_length=64)
     facts_number = models.PositiveBigIntegerField()
     catalogue_digest = models.CharField(max_length=64)
+    assignment_number = models.PositiveIntegerField(default=0)
     judged_at = models.DateTimeField()
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["host", "facts_number", "catalogue_digest"], name="judgement_once_per_facts"
+                fields=["host", "facts_number", "catalogue_digest", "assignment_number"],
+                name="judgement_once_per_inputs",
             ),
         ]
 
