@@ -1,6 +1,6 @@
 """What this app does when lower apps report that something happened."""
 
-from agents.services.events import FACTS_CHANGED
+from agents.services.events import ASSIGNMENT_CHANGED, FACTS_CHANGED
 from assessments.services.events import REPORT_REQUESTED
 from assessments.services.host_judge import host_judge
 from assessments.services.reports import report_render
@@ -10,4 +10,5 @@ from workbench.core.work import items
 def subscribe() -> None:
     """Name the service that serves each kind of work."""
     items.subscribe(FACTS_CHANGED, host_judge)
+    items.subscribe(ASSIGNMENT_CHANGED, host_judge)
     items.subscribe(REPORT_REQUESTED, report_render)

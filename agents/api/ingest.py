@@ -16,6 +16,7 @@ from agents.services import blobs as blob_service
 from agents.services.enrolment import Application, host_enrol
 from agents.services.heartbeat import authenticate, heartbeat_take
 from agents.services.index import IndexMessage, index_take
+from workbench.core.accounts.client_address import client_address
 from workbench.core.door.body import read_json
 from workbench.core.door.limits import Limits
 from workbench.core.errors import DomainError
@@ -43,6 +44,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
         fingerprint=next((body.fp[name] for name in EVIDENCE if body.fp.get(name)), "")[:64],
         labels=body.labels,
         agent_version=body.agent,
+        address=client_address(request),
     )
     enrolled = host_enrol(application, now=timezone.now())
     live_store().forget(enrolled.host.pk)

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
-from agents.facts.containers import ContainerPart
+from agents.facts.containers import LABELS, ContainerPart
 from agents.facts.document import build_document
 from agents.models import Blob, Container, ContainerFacts, Host, HostSection
 
@@ -39,7 +39,13 @@ class HostFacts:
             policy=policy,
             now=now,
             collected_at=self.collected_at,
+            assignments=self.assignments(),
         )
+
+    def assignments(self) -> dict[str, Mapping[str, str]]:
+        """What people said of the containers: the host's labels that checks read, for each one."""
+        said = {name: self.host.labels[name] for name in LABELS if name in self.host.labels}
+        return {part.key: said for part in self.containers} if said else {}
 
 
 def facts_of(host_id: uuid.UUID | str, *, at: datetime | None = None) -> HostFacts | None:

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F
 
+from agents.facts.containers import LABELS
 from agents.models import Agent, EnrolmentToken, Host, HostLive, HostState
 from agents.services.agent_tokens import tag_for
-from agents.services.enrolment_tokens import hash_of
+from agents.services.enrolment_tokens import admits, hash_of
 from workbench.core import audit
 from workbench.core.errors import Conflict, Forbidden
 
@@ -17,7 +18,7 @@ SILENT_AFTER = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What an agent says of itself when it enrols."""
+    """What an agent says of itself when it enrols, and the address that it came from."""
 
     token: str
     nonce: str
@@ -26,6 +27,7 @@ class Application:
     fingerprint: str
     labels: dict[str, str]
     agent_version: str
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def host_enrol(application: Application, *, now: datetime) -> Enrolled:
         Conflict: when the machine is enrolled already and its record is alive.
     """
     with transaction.atomic():
-        token = _usable_token(application.token, now=now)
+        token = _usable_token(application, now=now)
         before = _earlier(application, token)
         if before is not None:
             return Enrolled(before, tag_for(before.pk, application.secret_hash))
@@ -72,14 +74,17 @@ def host_enrol(application: Application, *, now: datetime) -> Enrolled:
         return Enrolled(host, tag_for(host.pk, application.secret_hash))
 
 
-def _usable_token(secret: str, *, now: datetime) -> EnrolmentToken:
+def _usable_token(application: Application, *, now: datetime) -> EnrolmentToken:
     token = (
         EnrolmentToken.unscoped.select_related("workspace")
-        .filter(secret_hash=hash_of(secret), revoked_at__isnull=True, expires_at__gt=now)
+        .filter(secret_hash=hash_of(application.token), revoked_at__isnull=True, expires_at__gt=now)
         .first()
     )
     if token is None:
         message = "this enrolment token is not known, has expired or was revoked"
+        raise Forbidden(message)
+    if not admits(token, application.address):
+        message = "this enrolment token is not for hosts at this address"
         raise Forbidden(message)
     return token
 
@@ -121,7 +126,7 @@ def _join(application: Application, token: EnrolmentToken, *, now: datetime) -> 
     host = Host.unscoped.create(
         workspace=token.workspace,
         name=application.name,
-        labels={**application.labels, **token.labels},
+        labels={**_own_labels(application), **token.labels},
         state=HostState.ACTIVE if approved else HostState.PENDING,
         fingerprint=application.fingerprint,
         agent_version=application.agent_version,
@@ -129,6 +134,11 @@ def _join(application: Application, token: EnrolmentToken, *, now: datetime) -> 
     )
     HostLive.objects.create(host=host, last_seen=now)
     return host
+
+
+def _own_labels(application: Application) -> dict[str, str]:
+    """The labels that the host gave itself, without those that move its own findings."""
+    return {name: value for name, value in application.labels.items() if name not in LABELS}
 
 
 def _rejoin(host: Host, application: Application, *, now: datetime) -> Host:

@@ -4,3 +4,5 @@ from typing import Final
 
 # Key: the host's id. Sent when an index with a new number was linked.
 FACTS_CHANGED: Final = "host.facts_changed"
+# Key: the host's id. Sent when a person changed its criticality or a label that checks read.
+ASSIGNMENT_CHANGED: Final = "host.assignment_changed"

@@ -57,7 +57,7 @@ def revoke_enrolment_token(request: MemberRequest, pk: uuid.UUID) -> HttpRespons
     if token is None:
         raise Http404
     try:
-        token_revoke(request.caller, token, now=timezone.now())
+        token_revoke(request.caller, pk, now=timezone.now())
         messages.success(request, f"“{token.name}” lets no more hosts in. Its hosts stay.")
     except Conflict as error:
         messages.warning(request, f"{error.message.capitalize()}.")

@@ -21,7 +21,8 @@ BATCH_ROWS = 500
 def host_judge(key: str) -> Callable[[], None] | None:
     """Judge the newest facts of the host with id ``key``; what is returned stores the outcome.
 
-    None when these facts were judged before by this catalogue, or there are none yet.
+    None when these facts were judged before by this catalogue with the same criticality and labels,
+    or there are none yet.
     """
     facts = facts_of(key)
     catalogue = load_catalogue()
@@ -35,20 +36,28 @@ def host_judge(key: str) -> Callable[[], None] | None:
 
 def _is_judged(facts: HostFacts, catalogue: Catalogue) -> bool:
     return Judgement.objects.filter(
-        host=facts.host, facts_number=facts.number, catalogue_digest=catalogue.digest
+        host=facts.host,
+        facts_number=facts.number,
+        catalogue_digest=catalogue.digest,
+        assignment_number=facts.host.assignment_number,
     ).exists()
 
 
 def _store(facts: HostFacts, judged: Judged, *, catalogue: Catalogue, now: datetime) -> None:
-    """Write the outcome, unless newer facts arrived meanwhile: those have asked for work anew."""
+    """Write the outcome, unless its inputs changed meanwhile: that has asked for work anew."""
     host = Host.unscoped.select_for_update().get(pk=facts.host.pk)
-    if host.facts_number != facts.number or _is_judged(facts, catalogue):
+    is_old = (host.facts_number, host.assignment_number) != (
+        facts.number,
+        facts.host.assignment_number,
+    )
+    if is_old or _is_judged(facts, catalogue):
         return
     Judgement.objects.create(
         host=host,
         facts_root=facts.root,
         facts_number=facts.number,
         catalogue_digest=catalogue.digest,
+        assignment_number=host.assignment_number,
         judged_at=now,
     )
     _change_findings(host, judged, catalogue=catalogue, containers=facts.container_rows, now=now)
