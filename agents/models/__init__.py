@@ -1,12 +1,14 @@
 """Tables of hosts and facts: one module per idea."""
 
 from agents.models.blob import Blob
+from agents.models.config import AgentConfig
 from agents.models.container import Container, ContainerFacts
 from agents.models.enrolment import Agent, EnrolmentToken
 from agents.models.host import Criticality, Host, HostLive, HostSection, HostState
 
 __all__ = [
     "Agent",
+    "AgentConfig",
     "Blob",
     "Container",
     "ContainerFacts",

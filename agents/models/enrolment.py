@@ -60,6 +60,15 @@ class Agent(models.Model):
     )
     secret_hash = models.CharField(max_length=64)
     previous_secret_hash = models.CharField(max_length=64, blank=True)
+    # Rotation: the key that follows, when it was announced, and when the present one took over.
+    next_secret_hash = models.CharField(max_length=64, blank=True)
+    next_at = models.DateTimeField(null=True, blank=True)
+    rotated_at = models.DateTimeField(null=True, blank=True)
+    rotate_asked_at = models.DateTimeField(null=True, blank=True)
+    # The live record whose fingerprint this waiting host shows too, without proof of its key.
+    claims = models.ForeignKey(
+        Host, on_delete=models.SET_NULL, null=True, blank=True, related_name="claimed_by"
+    )
     enrol_nonce = models.CharField(max_length=64)
     enrolled_with = models.ForeignKey(
         EnrolmentToken, on_delete=models.SET_NULL, null=True, related_name="+"

@@ -52,6 +52,10 @@ class Host(models.Model):
     facts_root = models.CharField(max_length=64, blank=True)
     facts_number = models.PositiveBigIntegerField(default=0)
     facts_at = models.DateTimeField(null=True, blank=True)
+    # What it used of its allowance this hour (see agents.services.quotas), and the last excess.
+    usage = models.JSONField(default=dict, blank=True)
+    flag = models.CharField(max_length=120, blank=True)
+    flagged_at = models.DateTimeField(null=True, blank=True)
 
     unscoped: ClassVar[models.Manager["Host"]] = models.Manager()
     objects: ClassVar[ScopedManager["Host"]] = ScopedManager()
@@ -80,6 +84,14 @@ class HostLive(models.Model):
     last_seen = models.DateTimeField()
     counter = models.BigIntegerField(default=0)
     boot = models.CharField(max_length=36, blank=True)
+    # The boot before, and the last counter heard from it: hearing it go on means two machines.
+    previous_boot = models.CharField(max_length=36, blank=True)
+    previous_counter = models.BigIntegerField(default=0)
+    # "memory" while the agent cannot write its spool to disk.
+    spool = models.CharField(max_length=10, blank=True)
+    forked_at = models.DateTimeField(null=True, blank=True)
+    rival_boot = models.CharField(max_length=36, blank=True)
+    rolled_back_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"{self.host_id} at {self.last_seen}"
