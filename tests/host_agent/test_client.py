@@ -87,7 +87,7 @@ def test_a_connection_that_died_meanwhile_is_made_anew(server):
     client = connect(server.url)
     server.answers["/x"] = [(204, None, {})] * 2
     client.post("/x", b"{}")
-    client._connection.sock.raw.shutdown(socket.SHUT_RDWR)
+    client._connection.raw.shutdown(socket.SHUT_RDWR)
     assert client.post("/x", b"{}").status == 204
 
 
@@ -145,7 +145,17 @@ def test_a_reply_that_is_no_object_is_empty(server, body):
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("7", 7.0), ("", 0.0), ("soon", 0.0), ("-5", 0.0), ("999999", 86400.0)]
+    ("text", "expected"),
+    [
+        ("7", 7.0),
+        ("", 0.0),
+        ("soon", 0.0),
+        ("-5", 0.0),
+        ("999999", 3600.0),
+        ("0", 1.0),
+        ("1" * 400, 3600.0),
+        ("Fri, 31 Dec 2027 23:59:59 GMT", 0.0),
+    ],
 )
 def test_retry_after(server, text, expected):
     server.answers["/x"] = [(503, {}, {"Retry-After": text})]

@@ -1,23 +1,26 @@
-"""The HTTPS door of the agent: POST one JSON body, get one small JSON answer, within 20 seconds."""
+"""The HTTPS door of the agent: one JSON body there, one small JSON answer back, in 20 seconds."""
 
-import gzip
-import http.client
-import io
-import ipaddress
 import json
+import re
 import socket
 import ssl
 import sys
 import time
-import urllib.parse
-from dataclasses import dataclass, field
+import zlib
 
 from . import __version__
+from .wire import BadAnswer, Connection, Dead, request_bytes
 
 CONNECT_SECONDS, TOTAL_SECONDS = 5.0, 20.0
-MAX_REPLY_BYTES = 65_536
+IDLE_SECONDS = 70.0  # proxies end a silent connection after 75 s
 COMPRESS_ABOVE_BYTES = 512
+RETRY_AFTER_BOUNDS = (1.0, 3600.0)
 BASE_PATH = "/i/v1"
+ADDRESS = re.compile(
+    r"(https?)://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
+    r"(?::([0-9]{1,5}))?(/[!-~]*)?"
+)
+CLOCK_CODES = {9: "is not valid yet", 10: "has expired"}  # X509_V_ERR_CERT_NOT_YET_VALID and so on
 
 
 class ServerAddressError(Exception):
@@ -28,73 +31,21 @@ class Unreachable(Exception):
     """No usable answer came: no connection, a timeout, a broken or oversized reply."""
 
 
-@dataclass(frozen=True)
+class Untrusted(Unreachable):
+    """Somebody answers, and its certificate does not hold."""
+
+
 class Reply:
-    """One answer. ``body`` is ``{}`` for an empty or foreign one; ``retry_after`` in seconds."""
+    """One answer. ``body`` is ``{}`` for an empty or foreign one; ``retry_after`` in seconds, 0
+    without. ``foreign``: a 200 that no Underpin server gave, such as a login page on the way."""
 
-    status: int
-    body: dict = field(default_factory=dict)
-    retry_after: float = 0.0
+    __slots__ = ("body", "foreign", "retry_after", "status")
 
-
-class _DeadlineSocket:
-    """What http.client needs of a socket, with one deadline for everything until it is moved.
-
-    A plain socket timeout starts anew with every byte, so a slow server could hold the agent.
-    """
-
-    def __init__(self, raw):
-        self.raw = raw
-        self.end = 0.0
-        self._readers = 0
-        self._closing = False
-
-    def _arm(self):
-        left = self.end - time.monotonic()
-        if left <= 0:
-            text = "no answer in time"
-            raise socket.timeout(text)
-        self.raw.settimeout(left)
-
-    def sendall(self, data):
-        self._arm()
-        self.raw.sendall(data)
-
-    def receive_into(self, buffer):
-        self._arm()
-        return self.raw.recv_into(buffer)
-
-    def makefile(self, _mode):
-        self._readers += 1
-        return io.BufferedReader(_Reader(self))
-
-    def close(self):
-        """As socket.close(): with ``Connection: close`` the answer is read after this."""
-        self._closing = True
-        if not self._readers:
-            self.raw.close()
-
-    def reader_closed(self):
-        self._readers -= 1
-        if self._closing and not self._readers:
-            self.raw.close()
-
-
-class _Reader(io.RawIOBase):
-    def __init__(self, owner):
-        super().__init__()
-        self._owner = owner
-
-    def readable(self):
-        return True
-
-    def readinto(self, buffer):
-        return self._owner.receive_into(buffer)
-
-    def close(self):
-        if not self.closed:
-            self._owner.reader_closed()
-        super().close()
+    def __init__(self, status, body=None, retry_after=0.0):
+        self.status = status
+        self.foreign = body is None and status in (200, 201, 202)
+        self.body = body or {}
+        self.retry_after = retry_after
 
 
 class Client:
@@ -104,7 +55,8 @@ class Client:
         self.scheme, self.host, self.port, prefix = parse_server(server, allow_http=allow_http)
         self.base = prefix + BASE_PATH
         self._connection = None
-        self._tls = None
+        self._used_at = 0.0
+        self._tls = self._session = None
         if self.scheme == "https":
             self._tls = ssl.create_default_context(cafile=ca_file)
             self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -112,81 +64,113 @@ class Client:
     def post(self, path, body, *, token="", compress=True):
         """POST ``body`` (bytes) to ``/i/v1<path>``. Raises Unreachable; follows no redirect."""
         headers = self._headers(token)
+        headers["Content-Type"] = "application/json"
         if compress and len(body) > COMPRESS_ABOVE_BYTES:
-            body = gzip.compress(body, 6, mtime=0)
+            body = _gzipped(body)
             headers["Content-Encoding"] = "gzip"
-        kept = self._connection is not None
-        try:
-            return self._exchange(path, body, headers)
-        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
-            self.close()
-            if not kept:
-                raise Unreachable(str(error) or "connection closed") from None
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise Unreachable(str(error) or type(error).__name__) from None
-        try:
-            return self._exchange(path, body, headers)
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise Unreachable(str(error) or type(error).__name__) from None
+        return self._ask(request_bytes("POST", self.base + path, headers, body))
+
+    def get(self, path, *, token="", etag=""):
+        """GET ``/i/v1<path>`` unless it still is ``etag``. Raises Unreachable."""
+        headers = self._headers(token)
+        if etag:
+            headers["If-None-Match"] = '"%s"' % etag
+        return self._ask(request_bytes("GET", self.base + path, headers))
 
     def close(self):
         """Drop the kept connection."""
         if self._connection is not None:
+            self._session = getattr(self._connection.raw, "session", None)
             self._connection.close()
             self._connection = None
 
     def _headers(self, token):
-        version = "%d.%d" % sys.version_info[:2]
+        host = "[%s]" % self.host if ":" in self.host else self.host
+        usual = self.port == (443 if self._tls is not None else 80)
         headers = {
-            "Content-Type": "application/json",
-            "User-Agent": "underpin-agent/%s py/%s" % (__version__, version),
+            "Host": host if usual else "%s:%d" % (host, self.port),
+            "User-Agent": "underpin-agent/%s py/%d.%d" % (__version__, *sys.version_info[:2]),
+            "Accept-Encoding": "identity",
         }
         if token:
             headers["Authorization"] = "Bearer " + token
         return headers
 
-    def _connect(self):
-        raw = socket.create_connection((self.host, self.port), CONNECT_SECONDS)
-        if self._tls is not None:
-            raw.settimeout(CONNECT_SECONDS)
-            raw = self._tls.wrap_socket(raw, server_hostname=self.host)
-        connection = http.client.HTTPConnection(self.host, self.port)
-        connection.default_port = 443 if self._tls is not None else 80
-        connection.sock = _DeadlineSocket(raw)
-        self._connection = connection
-
-    def _exchange(self, path, body, headers):
+    def _ask(self, request):
         end = time.monotonic() + TOTAL_SECONDS
-        if self._connection is None:
-            self._connect()
-        connection = self._connection
-        connection.sock.end = end
-        connection.request("POST", self.base + path, body, headers)
-        with connection.getresponse() as response:
-            raw = response.read(MAX_REPLY_BYTES + 1)
-            finished = response.isclosed() and not response.will_close
-        if not finished:
+        try:
+            return self._asked(request, end)
+        except ssl.SSLCertVerificationError as error:
             self.close()
-        if len(raw) > MAX_REPLY_BYTES:
-            text = "the reply is longer than 64 KiB"
-            raise Unreachable(text)
-        seconds = retry_after_seconds(response.headers.get("Retry-After", ""))
-        return Reply(response.status, _json_object(raw), seconds)
+            raise Untrusted(_certificate_text(error)) from None
+        except (OSError, Dead, BadAnswer) as error:
+            self.close()
+            raise Unreachable(str(error) or type(error).__name__) from None
+
+    def _asked(self, request, end):
+        if self._connection is not None and time.monotonic() - self._used_at > IDLE_SECONDS:
+            self.close()
+        if self._connection is not None:
+            try:
+                return self._exchange(request, end)
+            except Dead:  # it ended while nobody spoke; every request may be repeated
+                self.close()
+        self._connect(end)
+        return self._exchange(request, end)
+
+    def _connect(self, end):
+        raw = socket.create_connection((self.host, self.port), CONNECT_SECONDS)
+        try:
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                raw.settimeout(max(0.1, min(CONNECT_SECONDS, end - time.monotonic())))
+                raw = self._tls.wrap_socket(raw, server_hostname=self.host, session=self._session)
+        except BaseException:
+            raw.close()
+            raise
+        self._connection = Connection(raw)
+
+    def _exchange(self, request, end):
+        answer = self._connection.exchange(request, end=end)
+        self._used_at = time.monotonic()
+        if not answer.keep:
+            self.close()
+        seconds = retry_after_seconds(answer.headers.get("retry-after", ""))
+        return Reply(answer.status, _json_object(answer.body), seconds)
+
+
+def _gzipped(body):
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)  # 16 + 15: with the head and end of gzip
+    return packer.compress(body) + packer.flush()
+
+
+def _certificate_text(error):
+    """A date that does not fit is told apart: the clock of this machine may be what is wrong."""
+    text = CLOCK_CODES.get(getattr(error, "verify_code", 0))
+    if text is not None:
+        return "its certificate %s by this machine's clock" % text
+    return "its certificate: %s" % getattr(error, "verify_message", str(error))
 
 
 def _json_object(raw):
+    """The object in ``raw``; None when there is none."""
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def retry_after_seconds(text):
-    """Seconds of a Retry-After header (RFC 9110, 10.2.3, number form), at most a day."""
-    return float(min(int(text), 86_400)) if text.strip().isdigit() else 0.0
+    """Seconds of a Retry-After header (RFC 9110, 10.2.3) in 1 s to 1 h; 0 without a number.
+
+    A date would need a right clock, so it says nothing here.
+    """
+    text = text.strip()
+    if not text.isascii() or not text.isdigit():
+        return 0.0
+    low, high = RETRY_AFTER_BOUNDS
+    return min(max(float(text[:12]), low), high)
 
 
 def parse_server(server, *, allow_http=False):
@@ -194,32 +178,27 @@ def parse_server(server, *, allow_http=False):
 
     Plain http is for a server on this very machine, or where ``allow_http`` says so.
     """
-    parts = urllib.parse.urlsplit(server)
-    if parts.scheme not in ("https", "http") or not parts.hostname:
+    found = ADDRESS.fullmatch(server)
+    if found is None or "?" in server or "#" in server or "@" in server:
         text = "the server address must look like https://underpin.example.org"
         raise ServerAddressError(text)
-    if parts.username or parts.password or parts.query or parts.fragment:
-        text = "the server address must hold no user, query or fragment"
-        raise ServerAddressError(text)
-    if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname):
+    scheme, host, port, path = found.groups()
+    host = host.strip("[]").lower()
+    if scheme == "http" and not allow_http and not is_loopback(host):
         text = "refusing plain http to another machine; use https or --allow-http"
         raise ServerAddressError(text)
-    try:
-        port = parts.port
-    except ValueError:
-        text = "the port of the server address is no number"
-        raise ServerAddressError(text) from None
-    return (
-        parts.scheme,
-        parts.hostname,
-        port or (443 if parts.scheme == "https" else 80),
-        (parts.path.rstrip("/")),
-    )
+    number = int(port or (443 if scheme == "https" else 80))
+    if not 0 < number < 65_536:
+        text = "the port of the server address is no port"
+        raise ServerAddressError(text)
+    return scheme, host, number, (path or "").rstrip("/")
 
 
 def is_loopback(host):
     """True for localhost and loopback addresses; names are not looked up."""
+    if host in ("localhost", "::1"):
+        return True
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        return socket.inet_pton(socket.AF_INET, host)[0] == 127
+    except OSError:
+        return False
