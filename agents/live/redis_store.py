@@ -10,6 +10,7 @@ import redis
 from django.conf import settings
 
 from agents.live.base import Beat, Known, Seen, Verdict
+from agents.live.redis_script import RedisScript
 
 ROOT_PREFIX = 32
 KEEP_SECONDS = 900  # a revoked key survives in a lost Redis no longer than this
@@ -39,7 +40,7 @@ class RedisLive:
 
     @cached_property
     def _beat(self) -> Any:
-        return self._redis.register_script(BEAT)
+        return RedisScript(BEAT, url=settings.REDIS_URL)
 
     def beat(self, beat: Beat, *, now: datetime) -> Verdict:
         """See ``LiveStore``; with Redis away every beat is a miss, which the database answers."""
