@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from agents.facts.containers import LABELS
 from workbench.core.errors import Invalid
 
 MAX_LABELS: Final = 32
@@ -25,6 +26,11 @@ def checked_labels(labels: Mapping[str, str]) -> dict[str, str]:
         check_name(name)
         if not value or len(value) > MAX_VALUE_CHARACTERS or not value.isprintable():
             message = f"give the label {name} a value of 1 to {MAX_VALUE_CHARACTERS} characters"
+            raise _wrong(message)
+        allowed = LABELS.get(name)
+        if allowed is not None and value not in allowed:
+            words = ", ".join(sorted(allowed))
+            message = f"checks read the label {name}: give it one of {words}"
             raise _wrong(message)
     return found
 

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agents.models import Container, Host, HostState
+from agents.selectors.population import hosts_present
 from assessments.api import filters
 from assessments.api.serializers import (
     CheckSerializer,
@@ -26,6 +27,7 @@ from assessments.api.serializers import (
 )
 from assessments.catalogue.loader import load_catalogue
 from assessments.models import Finding, Report, ReportState
+from assessments.selectors.present import findings_present
 from assessments.services.reports import report_request
 from workbench.core.access.request import Caller
 from workbench.core.models import Workspace
@@ -48,7 +50,7 @@ def query(name: str, description: str) -> OpenApiParameter:
 
 @extend_schema(parameters=[query("q", "Part of the name."), query("state", "State of the host.")])
 class HostList(generics.ListAPIView[Host]):
-    """The hosts of the workspace by name."""
+    """The hosts of the workspace by name; retired ones only when their state is asked for."""
 
     serializer_class = HostSerializer
     queryset = Host.unscoped.none()
@@ -56,8 +58,8 @@ class HostList(generics.ListAPIView[Host]):
     def get_queryset(self) -> QuerySet[Host]:
         """Filtered by name and state."""
         rows = Host.objects.of(workspace_of(self.request)).select_related("live")
-        if state := filters.choice(self.request, "state", HostState.values):
-            rows = rows.filter(state=state)
+        state = filters.choice(self.request, "state", HostState.values)
+        rows = rows.filter(state=state) if state else rows.exclude(state=HostState.RETIRED)
         if words := filters.text(self.request, "q"):
             rows = rows.filter(name__icontains=words)
         return rows.order_by("name", "pk")
@@ -84,8 +86,11 @@ class ContainerList(generics.ListAPIView[Container]):
     def get_queryset(self) -> QuerySet[Container]:
         """Filtered by name and host."""
         rows = Container.objects.of(workspace_of(self.request)).filter(gone_at=None)
-        if host := filters.identifier(self.request, "host"):
-            rows = rows.filter(host_id=host)
+        host = filters.identifier(self.request, "host")
+        here = (
+            {"host_id": host} if host else {"host__in": hosts_present(workspace_of(self.request))}
+        )
+        rows = rows.filter(**here)
         if words := filters.text(self.request, "q"):
             rows = rows.filter(name__icontains=words)
         return rows.order_by("name", "pk")
@@ -130,7 +135,9 @@ class FindingList(generics.ListAPIView[Finding]):
             "container_id": filters.identifier(self.request, "container"),
             "level__gte": filters.number(self.request, "min_level", low=1, high=5),
         }
-        rows = Finding.objects.of(workspace_of(self.request))
+        workspace = workspace_of(self.request)
+        one_place = exact["host_id"] or exact["container_id"]
+        rows = Finding.objects.of(workspace) if one_place else findings_present(workspace)
         rows = rows.filter(Q(closed_at__isnull=state == "open"))
         rows = rows.filter(**{name: value for name, value in exact.items() if value})
         return rows.order_by("-level", "-likelihood", "first_seen", "pk")

@@ -74,8 +74,10 @@ def counts_by(
     workspace: Workspace, *columns: str, now: datetime, hosts: Sequence[Host] | None = None
 ) -> Counts:
     """Sums over the workspace, or over ``hosts``, by ``columns`` of the counters. One query."""
-    rows = AreaCount.objects.filter(workspace=workspace).exclude(host__state=HostState.RETIRED)
-    if hosts is not None:
+    rows = AreaCount.objects.filter(workspace=workspace)
+    if hosts is None:
+        rows = rows.exclude(host__state=HostState.RETIRED)
+    else:
         rows = rows.filter(host__in=hosts)
     fresh = When(host__live__last_seen__gte=stale_before(now), then=Value(0))
     grouped = rows.annotate(stale=Case(fresh, default=Value(1))).values(*columns, "stale")

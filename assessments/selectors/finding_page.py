@@ -12,6 +12,7 @@ from assessments.figures.names import area_name, layer_name, level_word, mechani
 from assessments.models import Finding
 from assessments.selectors.findings import row_of
 from assessments.selectors.matrix import Matrix, matrix_from
+from assessments.selectors.present import open_findings
 from assessments.selectors.sentences import CLAUSES
 from workbench.core.models import Workspace
 
@@ -173,7 +174,7 @@ def finding_page(workspace: Workspace, pk: uuid.UUID) -> FindingPage | None:
     finding = rows.filter(pk=pk).first()
     if finding is None:
         return None
-    same = Finding.objects.of(workspace).filter(check_id=finding.check_id, closed_at__isnull=True)
+    same = open_findings(workspace).filter(check_id=finding.check_id)
     others = same.filter(status=finding.status).exclude(pk=finding.pk)
     row = others.aggregate(count=Count("pk"), hosts=Count("host", distinct=True))
     return FindingPage(

@@ -15,6 +15,7 @@ from assessments.catalogue.loader import load_catalogue
 from assessments.engine.check import Check
 from assessments.figures.names import LEVELS_WORST_FIRST
 from assessments.models import Finding
+from assessments.selectors.present import findings_present
 from workbench.core.models import ScopedQuerySet, Workspace
 
 PAGE_ROWS: Final = 50
@@ -87,7 +88,9 @@ class FindingList:
 
 def findings_list(workspace: Workspace, filters: FindingFilters, *, page: int) -> FindingList:
     """The findings that match. Four queries at most."""
-    everything = narrowed(Finding.objects.of(workspace), filters)
+    one_place = filters.host or filters.container
+    rows = Finding.objects.of(workspace) if one_place else findings_present(workspace)
+    everything = narrowed(rows, filters)
     open_ones = everything.filter(closed_at__isnull=True)
     tallies = dict(_tallies(open_ones))
     shown = with_level(of_status(everything, filters.status), filters)

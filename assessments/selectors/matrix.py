@@ -6,9 +6,9 @@ from typing import Final
 from django.db.models import Count
 
 from assessments.figures.names import LEVELS_WORST_FIRST, level_word
-from assessments.models import Finding
 from assessments.scoring.levels import Level
 from assessments.scoring.nist import risk_level
+from assessments.selectors.present import open_findings
 from workbench.core.models import Workspace
 
 IMPACTS: Final = tuple(reversed(LEVELS_WORST_FIRST))
@@ -58,7 +58,7 @@ class Matrix:
 
 def matrix_of(workspace: Workspace) -> Matrix:
     """The matrix of a workspace's open findings. One query."""
-    fails = Finding.objects.of(workspace).filter(closed_at__isnull=True, level__gte=1)
+    fails = open_findings(workspace).filter(level__gte=1)
     grouped = fails.values_list("likelihood", "impact").annotate(count=Count("pk")).order_by()
     return matrix_from({(likelihood, impact): count for likelihood, impact, count in grouped})
 

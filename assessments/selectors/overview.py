@@ -16,10 +16,10 @@ from agents.selectors.population import (
 )
 from assessments.catalogue.loader import load_catalogue
 from assessments.figures.names import AREAS, LEVELS_WORST_FIRST, area_name, in_known_order
-from assessments.models import Finding
 from assessments.selectors.counts import Tally, counts_by, stale_before
 from assessments.selectors.hosts import ESCAPES_FIRST, HostRow, worst_hosts
 from assessments.selectors.matrix import Matrix, matrix_of
+from assessments.selectors.present import open_findings
 from assessments.selectors.sentences import count_words, worst_sentence
 from assessments.selectors.strata import Layer, strata_of
 from workbench.core.models import Workspace
@@ -110,13 +110,13 @@ def overview_of(workspace: Workspace, *, now: datetime) -> Overview:
 
 
 def _levels(workspace: Workspace) -> dict[int, int]:
-    rows = Finding.objects.of(workspace).filter(closed_at__isnull=True)
+    rows = open_findings(workspace)
     return dict(rows.values_list("level").annotate(Count("pk")).order_by())
 
 
 def _worst_check(workspace: Workspace) -> WorstCheck | None:
     """The rule whose failure is worst, and among equals the one that most hosts break."""
-    rows = Finding.objects.of(workspace).filter(closed_at__isnull=True, level__gte=1)
+    rows = open_findings(workspace).filter(level__gte=1)
     row = (
         rows.values("check_id")
         .annotate(worst=Max("level"), product=Max("likelihood") + Max("impact"))

@@ -18,6 +18,7 @@ from assessments.figures.names import (
 )
 from assessments.models import Finding
 from assessments.selectors.counts import Tally, counts_by
+from assessments.selectors.present import open_findings
 from workbench.core.models import Workspace
 
 
@@ -93,9 +94,9 @@ def _of_catalogue() -> set[tuple[str, str]]:
 
 def _worst(workspace: Workspace, host: Host | None) -> dict[tuple[str, str], tuple[int, int]]:
     """Worst level and number of open failing findings per layer and mechanism."""
-    rows = Finding.objects.of(workspace).filter(closed_at__isnull=True)
+    rows = open_findings(workspace)
     if host is not None:
-        rows = rows.filter(host=host)
+        rows = Finding.objects.of(workspace).filter(host=host, closed_at__isnull=True)
     grouped = rows.values("layer", "mechanism").annotate(
         worst=Max("level"), fails=Count("pk", filter=Q(status=Finding.Status.FAIL))
     )

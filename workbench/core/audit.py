@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +32,16 @@ def entry_hash(entry: AuditEntry) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to one thing."""
+
+    verb: str
+    target: str
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+
+
 def record(
     workspace: Workspace,
     *,
@@ -46,26 +57,45 @@ def record(
 
     The workspace row is locked, so that numbers have no gap and the chain has no fork.
     """
+    change = Change(verb, target, before or {}, after or {})
+    return record_many(workspace, [change], actor=actor, now=now, reason=reason)[0]
+
+
+def record_many(
+    workspace: Workspace,
+    changes: Iterable[Change],
+    *,
+    actor: str,
+    now: datetime,
+    reason: str = "",
+) -> list[AuditEntry]:
+    """Append one entry per change, in order, with a fixed number of queries per 500.
+
+    Must run inside the transaction that makes the changes, as ``record``.
+    """
     if not transaction.get_connection().in_atomic_block:
-        message = "audit.record must run inside the transaction of the change"
+        message = "audit entries are written inside the transaction of the change"
         raise RuntimeError(message)
     Workspace.objects.select_for_update().get(pk=workspace.pk)
     last = AuditEntry.objects.of(workspace).order_by("-number").first()
-    entry = AuditEntry(
-        workspace=workspace,
-        number=last.number + 1 if last else 1,
-        at=now,
-        actor=actor[:254],
-        verb=verb,
-        target=target[:200],
-        before=dict(before or {}),
-        after=dict(after or {}),
-        reason=reason[:1000],
-        prev_hash=last.hash if last else FIRST_PREV_HASH,
-    )
-    entry.hash = entry_hash(entry)
-    entry.save()
-    return entry
+    entries: list[AuditEntry] = []
+    for change in changes:
+        last = AuditEntry(
+            workspace=workspace,
+            number=last.number + 1 if last else 1,
+            at=now,
+            actor=actor[:254],
+            verb=change.verb,
+            target=change.target[:200],
+            before=dict(change.before),
+            after=dict(change.after),
+            reason=reason[:1000],
+            prev_hash=last.hash if last else FIRST_PREV_HASH,
+        )
+        last.hash = entry_hash(last)
+        entries.append(last)
+    AuditEntry.unscoped.bulk_create(entries, batch_size=500)
+    return entries
 
 
 def first_bad_number(entries: Iterable[AuditEntry]) -> int | None:

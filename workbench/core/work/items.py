@@ -6,7 +6,7 @@ the mark is a conditional update. A worker that was killed, or that lost its lea
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 5
 RETRY_SECONDS = (1, 5, 30, 120, 600)
+SLICE_KEYS = 500
 
 # Does the slow part without a transaction and returns what must be written with the mark.
 Apply = Callable[[], None]
@@ -55,11 +56,18 @@ def handled_kinds() -> list[str]:
 
 def want(kind: str, key: str, *, now: datetime) -> None:
     """Ask for work inside the transaction of the change; wake workers after commit."""
-    first = WorkItem(kind=kind, key=key, wanted=0, due_at=now)
-    WorkItem.objects.bulk_create([first], ignore_conflicts=True)
-    WorkItem.objects.filter(kind=kind, key=key).update(
-        wanted=F("wanted") + 1, due_at=now, done_at=None, quarantined_at=None, attempts=0
-    )
+    want_many(kind, [key], now=now)
+
+
+def want_many(kind: str, keys: Sequence[str], *, now: datetime) -> None:
+    """Ask for the same work on many keys: two queries per 500."""
+    for start in range(0, len(keys), SLICE_KEYS):
+        part = keys[start : start + SLICE_KEYS]
+        rows = [WorkItem(kind=kind, key=key, wanted=0, due_at=now) for key in part]
+        WorkItem.objects.bulk_create(rows, ignore_conflicts=True)
+        WorkItem.objects.filter(kind=kind, key__in=part).update(
+            wanted=F("wanted") + 1, due_at=now, done_at=None, quarantined_at=None, attempts=0
+        )
     transaction.on_commit(wake)
 
 
