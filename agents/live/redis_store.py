@@ -10,7 +10,7 @@ import redis
 from django.conf import settings
 
 from agents.live.base import Beat, Known, Seen, Verdict
-from agents.live.redis_script import RedisScript
+from agents.live.redis_call import RedisScript
 
 ROOT_PREFIX = 32
 KEEP_SECONDS = 900  # a revoked key survives in a lost Redis no longer than this
