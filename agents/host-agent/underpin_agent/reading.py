@@ -11,6 +11,8 @@ import errno
 import os
 import stat
 
+from .secret_text import cleaned_value
+
 DEFAULT_MAX_BYTES = 262_144
 MAX_LINKS = 40  # as MAXSYMLINKS in path_resolution(7)
 
@@ -314,9 +316,12 @@ class Section:
             reason = "could not be read"
         self.missing(path, reason, failure.errno_name, needs)
 
-    def as_body(self):
-        """The wire body: ``{"facts": …, "unknowns": […]}`` with a stable order of unknowns."""
+    def as_body(self, key=b""):
+        """The wire body: ``{"facts": …, "unknowns": […]}`` with a stable order of unknowns.
+
+        What looks like a secret in the facts leaves the host as a mark; ``key`` as in ``cleaned``.
+        """
         return {
-            "facts": self.facts,
+            "facts": cleaned_value(self.facts, key),
             "unknowns": sorted(self.unknowns, key=lambda entry: entry["path"]),
         }

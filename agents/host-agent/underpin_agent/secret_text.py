@@ -1,0 +1,1 @@
+../../facts/secret_text.py
