@@ -395,4 +395,4 @@ def test_a_server_whose_socket_is_not_found_may_listen_anywhere(machine):
     _, unknowns = collected(machine)
     assert "accounts.ssh_server.listens_on_all" in unknowns
     with pytest.raises(Unknown):
-        accounts._listens_on_all(machine.context(), is_running=True)
+        accounts._listens_on_all(machine.context())

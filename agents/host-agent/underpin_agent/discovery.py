@@ -53,8 +53,9 @@ class Found:
 class Discovery:
     """``stray`` holds processes of no container with a private namespace.
 
-    ``unreadable`` counts user processes whose namespace links could not be read, so that nobody
-    takes a short ``stray`` list for a complete one. PID 1 is not counted: it is the host.
+    ``unreadable`` counts user processes of no known container whose namespace links could not be
+    read, so that nobody takes a short list of containers or strays for a complete one. PID 1 is
+    not counted: it is the host.
     """
 
     reference_kind: str
@@ -126,9 +127,9 @@ def classify(processes, known_supervisors, kind, inodes, *, named=frozenset()):
     for process in processes:
         if process.kernel_thread or process.zombie:
             continue
-        unreadable += process.namespaces_denied and process.pid != 1
         if not _claimed(process, processes, known_supervisors, found):
-            rest.append(process)
+            unreadable += process.namespaces_denied and process.pid != 1
+            rest.append((process, _outermost(process, processes, inodes)))
     stray = _by_namespaces(rest, found, inodes, known_supervisors, named)
     containers = sorted(found.values(), key=lambda one: one.key)
     for container in containers:
@@ -138,12 +139,13 @@ def classify(processes, known_supervisors, kind, inodes, *, named=frozenset()):
 
 def _claimed(process, processes, known_supervisors, found):
     """Put the process into its container by control group, else by ancestry."""
-    identity, how = container_id(process.cgroups), "cgroup"
+    identity, how, first = container_id(process.cgroups), "cgroup", process
     if not identity:
-        identity, how = _id_by_ancestry(process, processes, known_supervisors), "ancestry"
+        identity, first = _id_by_ancestry(process, processes, known_supervisors)
+        how = "ancestry"
     if not identity:
         return False
-    key = _key(identity, process)
+    key = _key(identity, first)
     container = found.setdefault(key, Found(key, identity, how))
     container.processes.append(process)
     return True
@@ -157,22 +159,39 @@ def _key(identity, process):
 
 
 def _id_by_ancestry(process, processes, known_supervisors):
-    """Of the nearest ancestor whose parent is a supervisor: its own id, else the argument."""
+    """Of the nearest ancestor whose parent is a supervisor: its own id, else the argument; and
+    that ancestor, whose mount namespace is the container's."""
     chain = [process, *processes.ancestors(process)]
     for child, parent in zip(chain, chain[1:]):
         supervisor = known_supervisors.get(parent.pid)
         if supervisor is None:
             continue
         if not _entered(child, parent):
-            return ""  # the runtime itself (runc, crun) before it becomes the container
-        return container_id(child.cgroups) or supervisor.container_id
-    return ""
+            break  # the runtime itself (runc, crun) before it becomes the container
+        return container_id(child.cgroups) or supervisor.container_id, child
+    return "", process
 
 
 def _entered(child, supervisor):
-    """True when the child has left the mount namespace of its supervisor."""
+    """True when the child has left the mount namespace of its supervisor. Without the right to
+    see that, a PID namespace below the supervisor's proves it too."""
     mine, its = child.namespaces.get("mount"), supervisor.namespaces.get("mount")
-    return mine is not None and its is not None and mine != its
+    if mine is None or its is None:
+        return len(child.ns_pids) > len(supervisor.ns_pids) > 0
+    return mine != its
+
+
+def _outermost(process, processes, inodes):
+    """The first process of a private PID namespace on the way up from ``process``: programs that
+    shield themselves inside a system container (LXC, nspawn) belong to that container."""
+    own, first = process.namespaces.get("pid"), process
+    if own is None or own == inodes.get("pid"):
+        return process
+    for parent in processes.ancestors(process):
+        if parent.namespaces.get("pid") != own:
+            break
+        first = parent
+    return first
 
 
 def _by_namespaces(rest, found, inodes, known_supervisors, named):
@@ -184,7 +203,7 @@ def _by_namespaces(rest, found, inodes, known_supervisors, named):
     owned.pop(inodes.get("mount"), None)
     owned.pop(None, None)
     stray = []
-    for process in rest:
+    for process, first in rest:
         private = private_types(process, inodes)
         mount = process.namespaces.get("mount")
         if mount in owned and "mount" in private:
@@ -195,7 +214,7 @@ def _by_namespaces(rest, found, inodes, known_supervisors, named):
             and process.pid not in known_supervisors
             and not _of_the_host(process, private, named)
         ):
-            key = "ns-%d" % mount
+            key = "ns-%d" % first.namespaces.get("mount", mount)
             found.setdefault(key, Found(key, "", "namespaces")).processes.append(process)
         elif private:
             stray.append(process)

@@ -99,9 +99,14 @@ class Process:
 
 
 class ProcessTable:
-    """All processes by number, with their children."""
+    """All processes by number, with their children.
 
-    def __init__(self, processes):
+    ``hidden``: processes of others are not shown to this agent (hidepid= in proc(5)), so that
+    what is not in the table may still run.
+    """
+
+    def __init__(self, processes, *, hidden=False):
+        self.hidden = hidden
         self.by_pid = {process.pid: process for process in processes}
         self._children = {}
         for process in processes:
@@ -133,15 +138,18 @@ class ProcessTable:
 
 def read_processes(host):
     """The process table of ``host``. Raises ReadFailed when /proc itself cannot be listed."""
-    found = []
+    found, denied = [], False
     for name in host.names("/proc"):
         if not name.isdigit():
             continue
         try:
             found.append(_read_process(host, int(name)))
+        except Denied:
+            denied = True
         except ReadFailed:
             continue  # it ended during the pass
-    return ProcessTable(found)
+    hidden = denied or all(process.pid != 1 for process in found)
+    return ProcessTable(found, hidden=hidden)
 
 
 def _read_process(host, pid):

@@ -6,7 +6,7 @@ from . import account_files, firewall, login_records, pam, ssh_keys, ssh_server,
 from .gathering import Gathering, Unknown, capped
 from .listening import listeners_of
 from .principals import People, runtime_principals
-from .programs import running
+from .programs import HIDDEN, HIDDEN_NEEDS, cut_by_hiding, running
 
 _BLOCKERS = ("fail2ban-server", "sshguard", "crowdsec", "denyhosts")
 _REMOTE_TYPES = {"nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "afs", "autofs"}
@@ -45,10 +45,14 @@ def _principals(gathering, context, people, rules, config):
         gathering.missing("runtime_principals", "accounts or sudo rules could not be read")
         return
     server = gathering.facts["ssh_server"]
+    if "running" not in server:
+        gathering.missing("runtime_principals", HIDDEN, "EPERM", HIDDEN_NEEDS)
+        return
     people.sudo_rules, people.ssh_config = rules, config
     people.ssh_runs, people.ssh_two_factor = server["running"], server.get("two_factor")
     people.key_users = {row["user"] for row in gathering.facts.get("ssh_keys", ())}
     rows = gathering.fact("runtime_principals", lambda: runtime_principals(context, people))
+    cut_by_hiding(gathering, context, "runtime_principals")
     if any("second_factor" not in row for row in rows or ()):
         gathering.missing(
             "runtime_principals[].second_factor", "settings of the ssh server are not known"
@@ -113,9 +117,8 @@ def _subordinate(gathering, host):
 def _ssh(gathering, context, people):
     """Store ssh_server.* and ssh_keys[]; returns the server's settings or None."""
     host = context.host
-    is_running = bool(running(context, ("sshd",)))
-    gathering.store("ssh_server.running", is_running)
-    gathering.fact("ssh_server.listens_on_all", lambda: _listens_on_all(context, is_running))
+    gathering.fact("ssh_server.running", lambda: bool(running(context, ("sshd",))))
+    gathering.fact("ssh_server.listens_on_all", lambda: _listens_on_all(context))
     try:
         config = ssh_server.read(host)
     except ReadFailed as failure:
@@ -143,8 +146,8 @@ _SWITCHES = {
 _SETTINGS = ("permit_root_login", *_SWITCHES, "two_factor")
 
 
-def _listens_on_all(context, is_running):
-    if not is_running:
+def _listens_on_all(context):
+    if not running(context, ("sshd",)):
         return False
     addresses = listeners_of(context, "sshd")
     if not addresses:
@@ -192,6 +195,6 @@ def _keys_in(gathering, host, account, path):
 
 
 def _automatic_blocking(context):
-    if running(context, _BLOCKERS) or pam.locks_accounts(context.host):
+    if pam.locks_accounts(context.host) or running(context, _BLOCKERS):
         return True
     return firewall.read(context.host).limits_input()

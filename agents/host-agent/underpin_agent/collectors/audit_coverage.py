@@ -6,6 +6,7 @@ from .engine_files import config_files
 from .engines import find_engines
 from .gathering import Gathering
 from .kernel import command_line
+from .programs import cut_by_hiding
 
 _PROGRAMS = (
     *("docker", "dockerd", "docker-proxy", "docker-init", "containerd", "containerd-shim"),
@@ -46,6 +47,8 @@ def gather(gathering, context):
             gathering.failed("audit." + name, hidden[0], needs="CAP_SYS_PTRACE")
     else:
         gathering.store("audit.socket_paths", sockets)
+        for name in ("socket_paths", "missing_connect_rules", "missing_write_rules"):
+            cut_by_hiding(gathering, context, "audit." + name)
     state = audit.read(context)
     if state.failure is not None:
         for name in _ASKED:
@@ -77,7 +80,10 @@ def _store(gathering, context, state, sockets):
     )
     logs = ["%s/containers" % one.store for one in engines if one.kind == "docker"]
     missing = audit.missing_permission_rules(rules, logs, audit.READ)
-    gathering.store("audit.log_read_rules", bool(logs) and not missing)
+    if logs or not context.processes.hidden:
+        gathering.store("audit.log_read_rules", bool(logs) and not missing)
+    else:
+        cut_by_hiding(gathering, context, "audit.log_read_rules")
 
 
 def disk_full_actions_set(text):

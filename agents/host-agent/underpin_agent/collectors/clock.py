@@ -18,9 +18,8 @@ _DEFAULT_POOL = 4  # chrony.conf(5): maxsources
 def gather(gathering, context):
     """Store clock.*."""
     gathering.fact("clock.synchronised", synchronised)
-    daemons = running(context, ("chronyd", "systemd-timesyncd", "ntpd", "ntpsec"))
-    gathering.fact("clock.sources", lambda: _sources(context.host, daemons)[0])
-    gathering.fact("clock.authenticated", lambda: _sources(context.host, daemons)[1])
+    gathering.fact("clock.sources", lambda: _sources(context)[0])
+    gathering.fact("clock.authenticated", lambda: _sources(context)[1])
 
 
 def synchronised():
@@ -39,8 +38,10 @@ def status_of(raw):
     return ctypes.c_int.from_buffer_copy(raw, 5 * size).value
 
 
-def _sources(host, daemons):
+def _sources(context):
     """``(number of configured sources, all authenticated)`` of the daemon that runs."""
+    host = context.host
+    daemons = running(context, ("chronyd", "systemd-timesyncd", "ntpd", "ntpsec"))
     if not daemons:
         return 0, False
     if "chronyd" in daemons:

@@ -8,6 +8,7 @@ from .. import namespaces
 from ..mountinfo import read_host_mounts
 from ..reading import Absent, ReadFailed
 from .gathering import Gathering, Unknown, text_or
+from .programs import HIDDEN, HIDDEN_NEEDS
 
 _STRAY_CAP = 500
 
@@ -30,6 +31,9 @@ def collect(context):
         gathering.fact("proc_hidepid", lambda: proc_hidepid(mounts))
     gathering.store("namespace_inodes", dict(sorted(context.discovery.host_inodes.items())))
     _stray_namespaces(gathering, context.discovery)
+    if context.processes.hidden:
+        gathering.section.missing("containers", HIDDEN, "EPERM", HIDDEN_NEEDS)
+        gathering.missing("stray_namespaces", HIDDEN, "EPERM", HIDDEN_NEEDS)
     return gathering.section
 
 
@@ -150,12 +154,10 @@ def proc_hidepid(mounts):
 def _stray_namespaces(gathering, discovery):
     rows = {(process.comm, tuple(discovery.private(process))) for process in discovery.stray}
     if discovery.unreadable:
-        gathering.missing(
-            "stray_namespaces",
-            "namespaces of %d processes could not be read" % discovery.unreadable,
-            "EACCES",
-            "CAP_SYS_PTRACE",
-        )
+        # In words without a number: one that changes by itself would change the digest too.
+        reason = "namespaces of some processes could not be read"
+        gathering.missing("stray_namespaces", reason, "EACCES", "CAP_SYS_PTRACE")
+        gathering.section.missing("containers", reason, "EACCES", "CAP_SYS_PTRACE")
         return
     if len(rows) > _STRAY_CAP:
         gathering.missing("stray_namespaces", "truncated")

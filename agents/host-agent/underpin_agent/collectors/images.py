@@ -5,6 +5,7 @@ from . import docker_images, podman_images
 from .engine_api import get_json
 from .engines import find_engines
 from .gathering import Gathering, capped
+from .programs import cut_by_hiding
 
 _CAP = 500
 _ASKED_CAP = 100  # one request each
@@ -23,6 +24,7 @@ def collect(context):
             found.setdefault(row["id"], row)
     rows = [found[key] for key in sorted(found)]
     gathering.store("items", capped(gathering, "", rows, _CAP))
+    cut_by_hiding(gathering, context, "")
     return gathering.section
 
 

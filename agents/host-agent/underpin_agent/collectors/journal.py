@@ -13,9 +13,10 @@ _SEALED = 1 << 0  # compatible_flags of the file header, systemd JOURNAL_FILE_FO
 def gather(gathering, context):
     """Store journal.*."""
     host = context.host
-    is_running = bool(running(context, ("systemd-journald",)))
-    gathering.store("journal.running", is_running)
-    if not is_running:
+    is_running = gathering.fact(
+        "journal.running", lambda: bool(running(context, ("systemd-journald",)))
+    )
+    if is_running is False:
         gathering.store("journal.persistent", False)
         gathering.store("journal.sealed", False)
         return

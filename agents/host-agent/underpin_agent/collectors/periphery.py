@@ -7,7 +7,7 @@ from ..reading import Absent, ReadFailed
 from . import block
 from .device_nodes import device_nodes
 from .gathering import Gathering, capped, names_or_none, text_or
-from .programs import running
+from .programs import cut_by_hiding, running
 from .resources import store_paths
 
 _USB = "/sys/bus/usb/devices"
@@ -23,7 +23,7 @@ def collect(context):
     if nodes is not None:
         gathering.store("device_nodes", capped(gathering, "device_nodes", nodes, _NODE_CAP))
     gathering.fact("usb.present", lambda: host.exists("/sys/bus/usb"))
-    gathering.store("usb.guard_running", bool(running(context, ("usbguard-daemon",))))
+    gathering.fact("usb.guard_running", lambda: bool(running(context, ("usbguard-daemon",))))
     gathering.fact("usb.buses", lambda: _usb_buses(host))
     gathering.fact("thunderbolt", lambda: _thunderbolt(gathering, host))
     gathering.fact("block_devices", lambda: _block_devices(context, gathering))
@@ -74,7 +74,10 @@ def _block_devices(context, gathering):
         device = row.fact("device", lambda name=name: host.line("%s/%s/dev" % (_BLOCK, name)))
         row.store("removable", text_or(host, "%s/%s/removable" % (_BLOCK, name), "0") == "1")
         _encrypted(row, host, name, is_guest)
-        row.store("backs_containers", name in backing)
+        if name in backing or not context.processes.hidden:
+            row.store("backs_containers", name in backing)
+        else:
+            cut_by_hiding(row, context, "backs_containers")
         row.store("honours_weights", _uses_bfq(host, name) or device in weighted)
         rows.append(row.facts)
     return rows

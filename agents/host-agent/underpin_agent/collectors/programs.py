@@ -1,5 +1,9 @@
 """Programs of the host itself: processes that belong to no container."""
 
+from .gathering import Unknown
+
+HIDDEN = "processes of other users are hidden"
+HIDDEN_NEEDS = "CAP_SYS_PTRACE, or the group of gid= at the mount of /proc"
 # A rootless engine lives in namespaces of its own below this program and is still the host's.
 _ROOTLESS_PARENT = "rootlesskit"
 
@@ -25,6 +29,18 @@ def _is_rootless_engine(context, process):
 
 
 def running(context, names):
-    """The names of ``names`` that run on the host; the kernel cuts commands to 15 letters."""
+    """The names of ``names`` that run on the host; the kernel cuts commands to 15 letters.
+
+    Raises Unknown when none is seen and processes are hidden from this agent.
+    """
     commands = {process.comm for process in host_programs(context)}
-    return sorted(name for name in names if name[:15] in commands)
+    found = sorted(name for name in names if name[:15] in commands)
+    if not found and context.processes.hidden:
+        raise Unknown(reason=HIDDEN, needs=HIDDEN_NEEDS, errno_name="EPERM")
+    return found
+
+
+def cut_by_hiding(gathering, context, key):
+    """Say that the list ``key`` comes from processes and misses those this agent is not shown."""
+    if context.processes.hidden:
+        gathering.missing(key, HIDDEN, "EPERM", HIDDEN_NEEDS)

@@ -7,7 +7,7 @@ from ..reading import Absent, ReadFailed
 from .engines import find_engines
 from .gathering import Gathering, Unknown, names_or_none
 from .platform_memory import meminfo
-from .programs import running
+from .programs import cut_by_hiding, running
 
 _KILLERS = ("systemd-oomd", "oomd", "earlyoom", "nohang")
 _UNLIMITED = 1 << 60  # v1 prints PAGE_COUNTER_MAX, close to 2**63, for "no limit"
@@ -31,8 +31,9 @@ def collect(context):
     else:
         stores = store_paths(context)
         gathering.fact("filesystems", lambda: filesystems(mounts, stores))
+        cut_by_hiding(gathering, context, "filesystems")
         _slices(gathering, context, mounts)
-    gathering.store("pressure_killer", (running(context, _KILLERS) or ["none"])[0])
+    gathering.fact("pressure_killer", lambda: (running(context, _KILLERS) or ["none"])[0])
     return gathering.section
 
 

@@ -3,6 +3,7 @@
 from . import engine_access, engine_files, runtime_docker, runtime_others
 from .engines import find_engines
 from .gathering import Gathering
+from .programs import cut_by_hiding
 
 _GATHER = {
     "docker": runtime_docker.gather,
@@ -16,6 +17,7 @@ def collect(context):
     """Describe every engine: by its process and files, and where it answers by its API."""
     gathering = Gathering("runtimes")
     gathering.store("items", [_entry(context, gathering, one) for one in find_engines(context)])
+    cut_by_hiding(gathering, context, "")
     return gathering.section
 
 

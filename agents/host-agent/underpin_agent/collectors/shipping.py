@@ -3,8 +3,8 @@
 import re
 
 from ..reading import ReadFailed
-from .gathering import names_or_none
-from .programs import running
+from .gathering import Unknown, names_or_none
+from .programs import cut_by_hiding, running
 
 _RSYSLOG = "/etc/rsyslog.conf"
 _UPLOAD = "/etc/systemd/journal-upload.conf"
@@ -18,14 +18,18 @@ def gather(gathering, context):
     """Store shipping[], one row per destination of a shipper that runs."""
     names = ("rsyslogd", "systemd-journal-upload", *_UNREAD)
     # Each process is looked for by the 15 letters the kernel keeps of its name.
-    present, rows = running(context, names), []
+    cut_by_hiding(gathering, context, "shipping")
+    rows = []
     try:
+        present = running(context, names)
         if "rsyslogd" in present:
             rows += rsyslog_rows(_with_includes(context.host))
         if "systemd-journal-upload" in present:
             rows.append(upload_row(context.host.read(_UPLOAD)))
     except ReadFailed as failure:
         gathering.failed("shipping", failure, needs="root")
+        return
+    except Unknown:
         return
     for name in sorted(set(present).intersection(_UNREAD)):
         rows.append({"name": name})
