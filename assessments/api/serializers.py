@@ -1,10 +1,11 @@
-"""What the REST API shows: read-only rows, and the body that asks for a report."""
+"""What the REST API shows: read-only rows, and the bodies that change or ask for something."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from agents.models import Container, Host
+from agents.models import Container, Criticality, Host
 from assessments.models import Finding, Report
 
 LEVEL_WORDS = ("", "Very low", "Low", "Moderate", "High", "Very high")
@@ -28,11 +29,25 @@ class HostSerializer(serializers.ModelSerializer[Host]):
             "agent_version",
             "agent_level",
             "enrolled_at",
+            "retired_at",
             "facts_at",
             "facts_root",
             "last_seen",
         ]
         read_only_fields = fields
+
+
+class HostChangeSerializer(serializers.Serializer[Any]):
+    """What a person says of a host. A label with the value null is taken away; others stay."""
+
+    criticality = serializers.ChoiceField(choices=Criticality.choices, required=False)
+    labels = serializers.DictField(
+        child=serializers.CharField(allow_null=True, max_length=120), required=False
+    )
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse fields that mean nothing here, instead of dropping them silently."""
+        return super().to_internal_value(known_fields(data, self.fields))
 
 
 class ContainerSerializer(serializers.ModelSerializer[Container]):
@@ -138,7 +153,16 @@ class ReportRequestSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         """Refuse fields that mean nothing here, instead of dropping them silently."""
-        unknown = set(data) - set(self.fields)
-        if unknown:
-            raise serializers.ValidationError(dict.fromkeys(sorted(unknown), "unknown field"))
-        return super().to_internal_value(data)
+        return super().to_internal_value(known_fields(data, self.fields))
+
+
+def known_fields(data: Any, known: Iterable[str]) -> Any:
+    """The body again, which the parser made sure is an object.
+
+    Raises:
+        ValidationError: for a field that is not known.
+    """
+    unknown = set(data) - set(known)
+    if unknown:
+        raise serializers.ValidationError(dict.fromkeys(sorted(unknown), "unknown field"))
+    return data

@@ -1,4 +1,4 @@
-"""The REST API: read hosts, containers, findings, checks and reports; ask for a report."""
+"""The REST API: read containers, findings, checks and reports; ask for a report."""
 
 from typing import Any, cast
 
@@ -14,14 +14,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from agents.models import Container, Host, HostState
-from agents.selectors.population import hosts_present
+from agents.models import Container, HostState
 from assessments.api import filters
 from assessments.api.serializers import (
     CheckSerializer,
     ContainerSerializer,
     FindingSerializer,
-    HostSerializer,
     ReportRequestSerializer,
     ReportSerializer,
 )
@@ -48,34 +46,6 @@ def query(name: str, description: str) -> OpenApiParameter:
     return OpenApiParameter(name, OpenApiTypes.STR, description=description)
 
 
-@extend_schema(parameters=[query("q", "Part of the name."), query("state", "State of the host.")])
-class HostList(generics.ListAPIView[Host]):
-    """The hosts of the workspace by name; retired ones only when their state is asked for."""
-
-    serializer_class = HostSerializer
-    queryset = Host.unscoped.none()
-
-    def get_queryset(self) -> QuerySet[Host]:
-        """Filtered by name and state."""
-        rows = Host.objects.of(workspace_of(self.request)).select_related("live")
-        state = filters.choice(self.request, "state", HostState.values)
-        rows = rows.filter(state=state) if state else rows.exclude(state=HostState.RETIRED)
-        if words := filters.text(self.request, "q"):
-            rows = rows.filter(name__icontains=words)
-        return rows.order_by("name", "pk")
-
-
-class HostDetail(generics.RetrieveAPIView[Host]):
-    """One host."""
-
-    serializer_class = HostSerializer
-    queryset = Host.unscoped.none()
-
-    def get_queryset(self) -> QuerySet[Host]:
-        """The hosts of the workspace."""
-        return Host.objects.of(workspace_of(self.request)).select_related("live")
-
-
 @extend_schema(parameters=[query("q", "Part of the name."), query("host", "Id of a host.")])
 class ContainerList(generics.ListAPIView[Container]):
     """The containers that are there now, by name."""
@@ -86,11 +56,10 @@ class ContainerList(generics.ListAPIView[Container]):
     def get_queryset(self) -> QuerySet[Container]:
         """Filtered by name and host."""
         rows = Container.objects.of(workspace_of(self.request)).filter(gone_at=None)
-        host = filters.identifier(self.request, "host")
-        here = (
-            {"host_id": host} if host else {"host__in": hosts_present(workspace_of(self.request))}
-        )
-        rows = rows.filter(**here)
+        if host := filters.identifier(self.request, "host"):
+            rows = rows.filter(host_id=host)
+        else:
+            rows = rows.exclude(host__state=HostState.RETIRED)
         if words := filters.text(self.request, "q"):
             rows = rows.filter(name__icontains=words)
         return rows.order_by("name", "pk")
