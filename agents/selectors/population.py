@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db.models import Count, Min, Q
 
 from agents.models import Host, HostState
+from agents.selectors.program import is_older
 from workbench.core.models import ScopedQuerySet, Workspace
 
 MISSED_BEATS = 3
@@ -23,14 +24,20 @@ class Population:
     silent: int
     pending: int
     forked: int
+    revoked: int
     without_facts: int
     degraded: int
     oldest: datetime | None
 
 
+def silence_allowed() -> timedelta:
+    """How long a host may be quiet: three beats missed and half a minute."""
+    return MISSED_BEATS * timedelta(seconds=settings.HEARTBEAT_INTERVAL_SECONDS) + GRACE
+
+
 def silent_before(now: datetime) -> datetime:
-    """An active host last heard of before this moment is silent: three beats missed."""
-    return now - MISSED_BEATS * timedelta(seconds=settings.HEARTBEAT_INTERVAL_SECONDS) - GRACE
+    """An active host last heard of before this moment is silent."""
+    return now - silence_allowed()
 
 
 def hosts_present(workspace: Workspace) -> ScopedQuerySet[Host]:
@@ -43,20 +50,39 @@ def is_degraded() -> Q:
     return Q(facts_at__isnull=False) & ~Q(agent_level=ROOT_LEVEL)
 
 
+def is_revoked() -> Q:
+    """Hosts whose agent's key a person took back."""
+    return Q(agent__revoked_at__isnull=False)
+
+
 def is_silent(now: datetime) -> Q:
-    """Active hosts that stopped reporting."""
-    return Q(state=HostState.ACTIVE, live__last_seen__lt=silent_before(now))
+    """Active hosts that stopped reporting, though they may."""
+    late = Q(state=HostState.ACTIVE, live__last_seen__lt=silent_before(now))
+    return late & ~is_revoked()
+
+
+def versions_of(workspace: Workspace) -> dict[str, int]:
+    """How many hosts run each version of the agent. One query."""
+    rows = hosts_present(workspace).exclude(agent_version="").values_list("agent_version")
+    return dict(rows.annotate(Count("pk")).order_by())
+
+
+def is_outdated(versions: dict[str, int], *, served: str) -> Q:
+    """Hosts that run a version older than the one this server hands out."""
+    old = [version for version in versions if is_older(version, than=served)]
+    return Q(agent_version__in=old)
 
 
 def population_of(workspace: Workspace, *, now: datetime) -> Population:
     """Counts of the workspace's hosts. One query."""
-    active = Q(state=HostState.ACTIVE)
+    active = Q(state=HostState.ACTIVE) & ~is_revoked()
     row = hosts_present(workspace).aggregate(
         enrolled=Count("pk"),
         reporting=Count("pk", filter=active & Q(live__last_seen__gte=silent_before(now))),
         silent=Count("pk", filter=is_silent(now)),
         pending=Count("pk", filter=Q(state=HostState.PENDING)),
         forked=Count("pk", filter=Q(state=HostState.FORKED)),
+        revoked=Count("pk", filter=is_revoked()),
         without_facts=Count("pk", filter=Q(facts_at__isnull=True)),
         degraded=Count("pk", filter=is_degraded()),
         oldest=Min("live__last_seen", filter=Q(facts_at__isnull=False)),

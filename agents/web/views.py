@@ -15,7 +15,7 @@ from agents.models import EnrolmentToken
 from agents.selectors.enrolment import arrivals, token_of, tokens_of
 from agents.services.enrolment_tokens import token_make, token_revoke
 from agents.web.forms import TokenForm
-from agents.web.program import BUILD_COMMAND, NAME, program
+from agents.selectors.program import BUILD_COMMAND, NAME, program
 from workbench.core.access.request import Caller, MemberRequest
 from workbench.core.errors import Conflict
 
