@@ -51,7 +51,7 @@ def _host_namespace(context):
 
 
 def _container(view, found, answers):
-    material = Material(view, found, claim_for(view.host, found, view.engines))
+    material = Material(view, found, claim_for(view, found))
     for step in STEPS:
         _run(material, step.__name__.rsplit(".", 1)[-1], step.gather)
     _run(material, "network", lambda one: network.gather(one, answers))

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta, timezone
 
 from .control_groups import main_path
+from .published import by_proxies
 from .view import TICKS
 
 PREFIX = "containers[]."
@@ -47,11 +48,12 @@ def _claimed(material, name, value):
 
 def _ports(material):
     claim = material.claim
-    if claim.ports is None:
+    ports = by_proxies(material) if claim.ports is None else claim.ports
+    if ports is None:
         _missing(material, "published_ports", claim.reason, claim.errno, claim.needs)
         return
-    material.identity.facts["published_ports"] = claim.ports
-    if claim.ports:
+    material.identity.facts["published_ports"] = ports
+    if ports:
         _missing(material, "published_ports[].tls", "probe switched off", "", "option tls_probe")
 
 

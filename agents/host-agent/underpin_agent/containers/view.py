@@ -57,6 +57,16 @@ class HostView:
                     self.docker_networks.update(_asked_networks(self.host, engine.sockets[0]))
         return self.docker_networks
 
+    def inspected(self, container_id):
+        """``(pid of the engine, its answer)`` of the first docker engine that knows the id."""
+        for engine in find_engines(self.context):
+            if engine.kind == "docker" and engine.sockets:
+                path = "/containers/%s/json" % container_id
+                found = _or(lambda: get_json(self.host, engine.sockets[0], path), None)  # noqa: B023 called at once
+                if found is not None:
+                    return engine.processes[0].pid, found
+        return 0, None
+
     def runtime_key(self, claim):
         """The key of the runtime that claims a container: several may be of one kind."""
         if claim.engine_pid:

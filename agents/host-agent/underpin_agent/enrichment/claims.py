@@ -1,22 +1,26 @@
 """Who claims a container: bundle, then docker's state, conmon or containerd's annotations."""
 
 from ..reading import Absent, Denied, ReadFailed
-from . import docker, podman
+from . import docker, podman, podman_state, unsupervised
 from .bundle import bundle_folder, read_bundle
 from .claim import Claim
 
 
-def claim_for(host, container, engines):
-    """The ``Claim`` of one found container; never raises ReadFailed."""
-    claim = Claim()
+def claim_for(view, container):
+    """The ``Claim`` of one found container on the host of ``view``; never raises ReadFailed."""
+    host, claim = view.host, Claim()
     _read_spec(claim, host, container)
     supervisor = container.supervisor
     if supervisor is not None and supervisor.kind == "conmon":
         podman.fill(claim, host, container)
+        if claim.runtime == "podman":
+            _fill_from_database(claim, host, container)
     elif supervisor is not None and supervisor.argument("-namespace", "--namespace") != "moby":
         _fill_containerd(claim, container)
-    else:
-        _fill_docker(claim, host, container, engines)
+    elif not container.id:
+        unsupervised.fill(claim, host, container, view.context.processes)
+    elif not _fill_docker(claim, host, container, view.engines):
+        _ask_docker(claim, view, container)
     _fill_from_spec(claim)
     return claim
 
@@ -46,8 +50,6 @@ def _because(claim, failure):
 
 
 def _fill_docker(claim, host, container, engines):
-    if not container.id:
-        return
     trusted = {0}
     if container.supervisor is not None:
         claim.runtime = "docker"
@@ -59,9 +61,31 @@ def _fill_docker(claim, host, container, engines):
             folder = docker.state_folder(host, engine, container.id)
             if folder:
                 docker.fill(claim, host, engine, folder)
-                return
+                return True
         except ReadFailed as failure:
             _because(claim, failure)
+    return False
+
+
+def _ask_docker(claim, view, container):
+    """By the API where the state files are closed, as to an account in the engine's group."""
+    pid, found = view.inspected(container.id)
+    if not isinstance(found, dict) or found.get("Id") != container.id:
+        return
+    engine = next((one for one in view.engines if one.pid == pid), docker.Engine(pid))
+    settings = found.get("HostConfig")
+    docker.fill_from(claim, engine, found, settings if isinstance(settings, dict) else {})
+    claim.errno, claim.needs = "", ""
+
+
+def _fill_from_database(claim, host, container):
+    graph_root = bundle_folder(container).split("-containers/")[0].rpartition("/")[0]
+    if not graph_root.startswith("/"):
+        return
+    try:
+        podman_state.fill(claim, podman_state.settings_of(host, graph_root, container.id))
+    except ReadFailed as failure:
+        _because(claim, failure)
 
 
 def _fill_containerd(claim, container):

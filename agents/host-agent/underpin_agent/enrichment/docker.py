@@ -91,9 +91,16 @@ def state_folder(host, engine, container_id):
 def fill(claim, host, engine, folder):
     """Complete ``claim`` from the state files below ``folder``. Raises ReadFailed."""
     state = read_json(host, folder + "/config.v2.json")
-    settings = read_json(host, folder + "/hostconfig.json")
+    fill_from(claim, engine, state, read_json(host, folder + "/hostconfig.json"))
+    claim.reference = "bundle"
+    if claim.log[0] == "local" and not claim.log_path:
+        claim.log_path = folder + "/local-logs/container.log"  # the state does not name it
+
+
+def fill_from(claim, engine, state, settings):
+    """Complete ``claim`` from a state and host settings; the API answers in the same words."""
     config = _part(state, "Config")
-    claim.runtime, claim.reference, claim.engine_pid = "docker", "bundle", engine.pid
+    claim.runtime, claim.reference, claim.engine_pid = "docker", "api", engine.pid
     claim.name = str(state.get("Name", "")).lstrip("/")
     claim.image_id = str(state.get("Image", ""))
     claim.image_reference = str(config.get("Image", ""))
@@ -110,8 +117,6 @@ def fill(claim, host, engine, folder):
     options = {str(key): str(value) for key, value in _part(log, "Config").items()}
     claim.log = (str(log.get("Type") or engine.log_driver), options)
     claim.log_path = str(state.get("LogPath") or "")
-    if claim.log[0] == "local" and not claim.log_path:
-        claim.log_path = folder + "/local-logs/container.log"  # the state does not name it
     if engine.pid and engine.config_failure is None:
         claim.log_default = (engine.log_driver, engine.log_options)
     claim.quota_set = _quota_set(engine, settings)
