@@ -12,12 +12,14 @@ from .client import Client, ServerAddressError, Unreachable
 from .collection import collect
 from .isolation import Isolated
 from .loop import EXIT_LATER, EXIT_REFUSED, EXIT_UNREACHABLE, Loop, Settings, say
+from .policy_file import DEFAULT_FILE, PolicyError, load_policy
 from .reading import Host
-from .state import DEFAULT_FOLDER, State, StateError
+from .state import DEFAULT_FOLDER, Busy, State, StateError
 
 DESCRIPTION = "Reads how well this host separates its containers, and reports it to Underpin."
-EXIT_CODES = """exit codes: 0 done, 2 wrong usage or unusable state folder, 3 refused by the server,
-4 server not reachable, 5 the server has not decided yet"""
+EXIT_CODES = """exit codes: 0 done, 2 wrong usage, unusable state folder or policy file, 3 refused
+by the server, or another agent is at work here, 4 server not reachable, 5 the server has not
+decided yet"""
 
 
 def build_parser():
@@ -38,7 +40,10 @@ def build_parser():
     one = commands.add_parser("run", help="collect and report until stopped")
     _server_options(one)
     _host_options(one)
-    one.add_argument("--interval", type=_interval, default=60, metavar="S", help="seconds, 30-3600")
+    text = "at least so many seconds between rounds, 30-3600 (default: as the server says)"
+    one.add_argument("--interval", type=_interval, default=0, metavar="S", help=text)
+    text = "local policy file (default %s)" % DEFAULT_FILE
+    one.add_argument("--policy", default=DEFAULT_FILE, metavar="FILE", help=text)
     one.add_argument("--once", action="store_true", help="collect and report once, then end")
     commands.add_parser("version", help="print the version")
     return parser
@@ -132,6 +137,9 @@ def command_enrol(options):
     if not options.token:
         say("give an enrolment token with --token")
         return 2
+    if state.trouble:
+        say("the key could not be kept: %s" % state.trouble)
+        return 2
     try:
         identity = enrolment.enrol(
             client,
@@ -159,11 +167,12 @@ def command_run(options):
     """The daemon, or one round of it."""
     client, state = _opened(options)
     settings = Settings(
-        server=options.server,
+        options.server,
         token=options.token,
         name=_name(options),
         labels=_labels(options),
         interval=options.interval,
+        policy=load_policy(options.policy),
     )
     loop = Loop(
         settings,
@@ -184,7 +193,10 @@ def main(arguments=None):
     command = {"collect": command_collect, "enrol": command_enrol, "run": command_run}
     try:
         return command[options.command](options)
-    except (ServerAddressError, StateError) as error:
+    except Busy as error:
+        sys.stderr.write("underpin-agent: %s\n" % error)
+        return EXIT_REFUSED
+    except (ServerAddressError, StateError, PolicyError) as error:
         sys.stderr.write("underpin-agent: %s\n" % error)
         return 2
     except OSError as error:

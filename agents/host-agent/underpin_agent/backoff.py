@@ -1,16 +1,21 @@
 """When to try again: exponential, jitter after the cap, and the server's word as a floor."""
 
-import random
+import os
 
 FIRST_SECONDS = 5.0
 HEARTBEAT_CAP_SECONDS, OTHER_CAP_SECONDS = 180.0, 600.0
 REVOKED_SECONDS = 6 * 3600.0
 
 
+def uniform(low, high):
+    """A number between ``low`` and ``high``, each equally likely."""
+    return low + (high - low) * int.from_bytes(os.urandom(6), "big") / 2**48
+
+
 class Backoff:
     """Failures in a row of one path. ``pick(low, high)`` draws uniformly; tests pass their own."""
 
-    def __init__(self, cap_seconds, pick=random.uniform):
+    def __init__(self, cap_seconds, pick=uniform):
         self.cap_seconds = cap_seconds
         self.failures = 0
         self._pick = pick

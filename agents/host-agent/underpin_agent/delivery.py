@@ -1,120 +1,105 @@
-"""Bringing one index to the server: heartbeat, then the index and the bodies it lacks."""
+"""One round with the server: heartbeat, then events, changed facts, and samples that wait."""
 
-from dataclasses import dataclass
+import time
 
+from .client import Unreachable
+from .facts import Facts, Outcome
 from .heartbeat import Standing, heartbeat_body, send_heartbeat, standing_of
-from .index import blob_requests, index_body
+from .rotation import Keys
 
-MAX_ROUNDS = 4
-STATE_FILE = "index.json"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one delivery came to. ``path`` is the request that decided it: hb, index or blobs."""
-
-    standing: Standing
-    path: str = "hb"
-    retry_after: float = 0.0
-    config: tuple = ()
-    detail: str = ""
+REPORT_SECONDS = 300.0
+MAX_ROWS = 1_000
 
 
 class Delivery:
-    """Sends collections of one enrolled agent; remembers generation and root over restarts."""
+    """Sends collections of one enrolled agent.
 
-    def __init__(self, client, state, identity, boot, counter):
-        self.client = client
-        self.state = state
-        self.identity = identity
-        self.boot = boot
-        self.counter = counter
-        saved = state.read(STATE_FILE)
-        self.generation = saved.get("gen", 0) if isinstance(saved.get("gen"), int) else 0
-        self.accepted = saved.get("root", "") if isinstance(saved.get("root"), str) else ""
-        self._known = frozenset()
-        self._numbered = ""  # root that the present generation was given to
+    ``samples`` gives rows with ``waiting()`` and hears ``sent(rows)``; ``events`` gives
+    ``acked_through`` and ``in_memory`` and sends its own in ``deliver(client, token)``.
+    ``refusal`` says why a pushed configuration was refused; it is told to the server once.
+    """
 
-    def beat(self, root):
-        """One heartbeat. Raises Unreachable."""
-        body = heartbeat_body(self.boot, next(self.counter), root)
-        return send_heartbeat(self.client, self.identity.token, body)
+    def __init__(
+        self, client, state, identity, boot, counter, *, samples=None, events=None,
+        clock=time.monotonic, wall=time.time,
+    ):  # fmt: skip
+        self.client, self.state, self.boot, self.counter = client, state, boot, counter
+        self.keys = Keys(state, identity)
+        self.facts = Facts(client, state, identity.host_id, clock=clock, wall=wall)
+        self.samples, self.events, self._clock = samples, events, clock
+        self.refusal = self._told = ""
+        self._report_at = 0.0
+        self._most_rows = MAX_ROWS
 
-    def deliver(self, index, *, hold_index=False):
-        """Heartbeat and, when the facts changed or the server asks, the index. Raises Unreachable.
+    def beat(self, root, *, etag=""):
+        """One heartbeat, with the next secret first. Raises Unreachable."""
+        answers = []
 
-        ``hold_index`` sends the heartbeat alone: after an outage all agents come back at once.
+        def send(token):
+            answers.append(send_heartbeat(self.client, token, self._heartbeat(root, etag)))
+            return answers[-1].standing is not Standing.UNKNOWN
+
+        self.keys.try_all(send)
+        return answers[-1]
+
+    def _heartbeat(self, root, etag):
+        number = next(self.counter)
+        event, memory = 0, bool(self.state.trouble)
+        if self.events is not None:
+            event, memory = self.events.acked_through, memory or self.events.in_memory
+        word = "memory" if memory else ""
+        return heartbeat_body(self.boot, number, root, event=event, etag=etag, memory=word)
+
+    def deliver(self, index, *, hold_index=False, etag=""):
+        """Heartbeat, events and, when the facts changed or the server asks, the index.
+
+        ``hold_index`` holds facts back: after an outage all agents come back at once. Raises
+        Unreachable when the heartbeat got no answer; what comes after it only ends as busy.
         """
-        answer = self.beat(index.root)
-        outcome = Outcome(answer.standing, "hb", answer.retry_after, answer.config)
-        due = answer.wants_index or index.root != self.accepted
-        if answer.standing is not Standing.FINE or not due or hold_index:
-            return outcome
-        if index.root == self.accepted:
-            self._known = frozenset()  # the server lost what it once had
-        sent = self.send_index(index)
-        return Outcome(sent.standing, sent.path, sent.retry_after, answer.config, sent.detail)
+        answer = self.beat(index.root, etag=etag)
+        if answer.standing is not Standing.FINE:
+            return Outcome(answer.standing, "hb", answer.retry_after)
+        try:
+            if self.events is not None:
+                self.events.deliver(self.client, self.keys.token)
+            sent = Outcome(Standing.FINE)
+            if not hold_index:
+                sent = self._after_heartbeat(index, wanted=answer.wants_index)
+        except Unreachable as failure:
+            sent = Outcome(Standing.BUSY, "index", detail="the server broke off: %s" % failure)
+        return sent._replace(config_etag=answer.config_etag, rotate=answer.rotate)
 
-    def send_index(self, index):
-        """The index until the server needs nothing more. Raises Unreachable."""
-        for _round in range(MAX_ROUNDS):
-            reply = self._post_index(index)
-            if reply.status == 409 and isinstance(reply.body.get("gen"), int):
-                self.generation, self._numbered, self.accepted = reply.body["gen"], "", ""
-                continue
-            if reply.status != 200:
-                return _failed(reply, "index")
-            needed = reply.body.get("need") or []
-            if self._ignored(reply):
-                continue
-            if not needed:
-                self._accept(index)
-                return Outcome(Standing.FINE, "index")
-            stored = self._send_blobs(index, [name for name in needed if isinstance(name, str)])
-            if stored is not None:
-                return stored
-        return Outcome(Standing.BROKEN, "index", detail="the server never had enough")
+    def _after_heartbeat(self, index, *, wanted):
+        if self.facts.is_due(index, wanted=wanted):
+            return self.facts.send(index, self.keys.token, wanted=wanted)
+        if index.root != self.facts.accepted or self._clock() < self._report_at:
+            return Outcome(Standing.FINE)
+        return self._report()
 
-    def _post_index(self, index):
-        if self._numbered != index.root:
-            self.generation += 1
-            self._numbered = index.root
-            # Before the request: a number that the server may have seen is never given twice.
-            self._save()
-        body = index_body(
-            index, generation=self.generation, previous=self.accepted, known=self._known
-        )
-        return self.client.post("/index", body, token=self.identity.token)
+    def _report(self):
+        """Samples and remarks that wait, in an index without facts; the Outcome."""
+        rows = list(self.samples.waiting())[: self._most_rows] if self.samples else []
+        remarks = {"samples": rows, "counts": self.facts.counts}
+        remarks = {name: value for name, value in remarks.items() if value}
+        if self.refusal != self._told:
+            remarks["refused"] = self.refusal
+        if not remarks:
+            return Outcome(Standing.FINE)
+        reply = self.facts.send_remarks(self.keys.token, remarks)
+        standing = standing_of(reply)
+        if reply.status == 413 and len(rows) > 1:
+            self._most_rows = len(rows) // 2
+        elif standing is Standing.FINE or (standing is Standing.BROKEN and reply.status != 409):
+            self._told_all(rows, remarks, standing)
+        elif standing is not Standing.BROKEN:
+            detail = "the server answered %d to the report" % reply.status
+            return Outcome(standing, "index", reply.retry_after, detail=detail)
+        return Outcome(Standing.FINE, "index")
 
-    def _send_blobs(self, index, needed):
-        """None when all were stored, else the Outcome that stops this delivery."""
-        for names, raw in blob_requests(index, needed):
-            reply = self.client.post("/blobs", raw, token=self.identity.token)
-            if reply.status != 200:
-                return _failed(reply, "blobs")
-            bad = reply.body.get("bad") or []
-            if bad:
-                detail = "the server refused %d of %d bodies" % (len(bad), len(names))
-                return Outcome(Standing.BROKEN, "blobs", detail=detail)
-        return None
-
-    def _ignored(self, reply):
-        """True when the server holds a higher number already; the next one goes above it."""
-        held = reply.body.get("gen")
-        if not isinstance(held, int) or held <= self.generation:
-            return False
-        self.generation, self._numbered = held, ""
-        return True
-
-    def _accept(self, index):
-        self.accepted = index.root
-        self._known = frozenset(index.bodies)
-        self._save()
-
-    def _save(self):
-        self.state.write(STATE_FILE, {"gen": self.generation, "root": self.accepted})
-
-
-def _failed(reply, path):
-    detail = "the server answered %d to the %s" % (reply.status, path)
-    return Outcome(standing_of(reply), path, reply.retry_after, detail=detail)
+    def _told_all(self, rows, remarks, standing):
+        """The remarks were taken, or will never be: then only that is counted."""
+        self._report_at = self._clock() + REPORT_SECONDS
+        self._told = remarks.get("refused", self._told)
+        self.facts.counts = {} if standing is Standing.FINE else {"reports_refused": 1}
+        if rows:
+            self.samples.sent(rows)

@@ -1,7 +1,7 @@
 """The heartbeat: under 200 bytes, never compressed, and what the answer asks for."""
 
+import collections
 import json
-from dataclasses import dataclass
 from enum import Enum
 
 
@@ -18,27 +18,28 @@ class Standing(Enum):
     BROKEN = "broken"  # anything else
 
 
-@dataclass(frozen=True)
-class Answer:
-    """``wants_index``: the server lacks the present facts. ``config`` may be pushed, or ``{}``."""
-
-    standing: Standing
-    wants_index: bool = False
-    config: tuple = ()
-    retry_after: float = 0.0
-    status: int = 0
+# ``wants_index``: the server lacks the present facts. ``config_etag``: the configuration that it
+# offers, "" for none. ``rotate``: it wants a new secret.
+Answer = collections.namedtuple(
+    "Answer",
+    "standing wants_index config_etag rotate retry_after",
+    defaults=(False, "", False, 0.0),
+)
 
 
-def heartbeat_body(boot, counter, root):
-    """The bytes of one heartbeat; the root is cut to its first 16 bytes."""
-    body = {"v": 1, "b": boot, "n": counter, "d": root[:32], "q": 0}
+def heartbeat_body(boot, counter, root, *, event=0, etag="", memory=""):
+    """The bytes of one heartbeat; the root is cut to its first 16 bytes. ``memory`` is the word
+    for a spool or state that lives in memory only, "" usually."""
+    body = {"v": 1, "b": boot, "n": counter, "d": root[:32], "q": event, "c": etag}
+    if memory:
+        body["s"] = memory
     return json.dumps(body, separators=(",", ":")).encode()
 
 
 def standing_of(reply):
     """The ``Standing`` of any reply to a request with the data token."""
     if reply.status in (200, 204):
-        return Standing.FINE
+        return Standing.BROKEN if reply.foreign else Standing.FINE
     if reply.status == 401:
         return Standing.REVOKED if reply.body.get("e") == "revoked" else Standing.UNKNOWN
     if reply.status == 409 and reply.body.get("e") == "clone":
@@ -51,11 +52,11 @@ def standing_of(reply):
 def send_heartbeat(client, token, body):
     """POST /hb. Raises Unreachable."""
     reply = client.post("/hb", body, token=token, compress=False)
-    config = reply.body.get("c")
+    etag = reply.body.get("c")
     return Answer(
         standing=standing_of(reply),
         wants_index=reply.body.get("need") == "index",
-        config=tuple(sorted(config.items())) if isinstance(config, dict) else (),
+        config_etag=etag if isinstance(etag, str) and len(etag) <= 64 else "",
+        rotate=reply.body.get("rot") is True,
         retry_after=reply.retry_after,
-        status=reply.status,
     )

@@ -1,37 +1,42 @@
 """The daemon: enrol once, then collect and deliver every interval until told to stop."""
 
-import random
-import re
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
 
 from . import enrolment
-from .backoff import HEARTBEAT_CAP_SECONDS, OTHER_CAP_SECONDS, REVOKED_SECONDS, Backoff
-from .client import Unreachable
+from .backoff import HEARTBEAT_CAP_SECONDS, OTHER_CAP_SECONDS, REVOKED_SECONDS, Backoff, uniform
+from .client import Unreachable, Untrusted
+from .configuration import ConfigurationRefused, parse
 from .delivery import Delivery
-from .fingerprint import boot_id, combined, evidence
+from .facts import Outcome
+from .fingerprint import boot_id
 from .heartbeat import Standing
+from .membership import REENROL_SECONDS, Membership
+from .policy_file import Policy
+from .pushed import Pushed
 from .state import reserved_counter
+from .ticks import phase_of, seconds_until_tick
 
-INTERVAL_BOUNDS = (30, 3600)
-REENROL_SECONDS = 3600.0
+INTERVAL_SECONDS = 60.0
 EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_LATER = 0, 3, 4, 5
 RECENT_BOOT_SECONDS = 180.0
 OUTAGE_FAILURES, OUTAGE_SPREAD_SECONDS = 3, 300.0
+REFUSED_KEY = {
+    Standing.REVOKED: "its key was revoked; it asks again in some hours",
+    Standing.OLD: "the server needs a newer agent",
+}
 
 
-@dataclass
 class Settings:
-    """How ``run`` was asked to work."""
+    """How ``run`` was asked to work. ``interval``: at least so many seconds between rounds."""
 
-    server: str
-    token: str = ""
-    name: str = ""
-    labels: dict = field(default_factory=dict)
-    interval: float = 60.0
-    org_salt: bytes = b""
+    __slots__ = ("interval", "labels", "name", "policy", "server", "token")
+
+    def __init__(self, server, *, token="", name="", labels=None, interval=0, policy=None):
+        self.server, self.token, self.name = server, token, name
+        self.labels, self.interval = labels or {}, interval
+        self.policy = policy or Policy()
 
 
 class Stop(Exception):
@@ -50,30 +55,37 @@ def say(text):
 
 
 class Loop:
-    """One agent at work. ``collector.index()`` gives an ``Index``; ``sleep`` and ``pick`` vary
-    in tests."""
+    """One agent at work. ``collector.index()`` gives an ``Index``, ``samples`` and ``events`` are
+    as ``Delivery`` takes them; ``sleep``, ``pick`` and ``clock`` vary in tests."""
 
-    def __init__(self, settings, *, client, state, host, collector, sleep=time.sleep, pick=None):
+    def __init__(
+        self, settings, *, client, state, host, collector, samples=None, events=None,
+        sleep=time.sleep, pick=uniform, clock=time.monotonic,
+    ):  # fmt: skip
         self.settings = settings
         self.client, self.state, self.host = client, state, host
-        self.collector, self.sleep = collector, sleep
-        self.pick = pick or random.uniform
-        self.interval = settings.interval
-        self.beats = Backoff(HEARTBEAT_CAP_SECONDS, self.pick)
-        self.others = Backoff(OTHER_CAP_SECONDS, self.pick)
+        self.collector, self.samples, self.events = collector, samples, events
+        self.sleep, self.pick, self.clock = sleep, pick, clock
+        self.membership = Membership(
+            settings, client=client, state=state, host=host, say=say, clock=clock
+        )
+        self.beats = Backoff(HEARTBEAT_CAP_SECONDS, pick)
+        self.others = Backoff(OTHER_CAP_SECONDS, pick)
         self.counter = reserved_counter(state)
-        self.delivery = None
-        self.held_until = 0.0
-        self.enrolled_at = None
-        self.must_enrol = False  # the server forgot the key; it is replaced when the new one holds
+        self.interval = INTERVAL_SECONDS
+        self.delivery = self.pushed = None
+        self.is_revoked = False
+        self._hold_until = 0.0  # no facts before
+        self._rotate_after = 0.0
+        self._trouble = ""
 
     def once(self):
         """Enrol if needed, collect, deliver. Returns an exit code."""
         try:
             self._ensure_enrolled()
-            outcome = self.delivery.deliver(self.collector.index())
+            outcome = self.delivery.deliver(self._collected(), etag=self.pushed.etag)
         except Unreachable as failure:
-            say("the server cannot be reached: %s" % failure)
+            self._tell_unreachable(failure)
             return EXIT_UNREACHABLE
         except enrolment.Refused as refusal:
             say("enrolment refused: %s" % refusal)
@@ -86,6 +98,7 @@ class Loop:
         if outcome.standing is not Standing.FINE:
             say("not delivered: %s %s" % (outcome.standing.value, outcome.detail))
             return EXIT_REFUSED
+        self._follow(outcome)
         return EXIT_OK
 
     def run(self):
@@ -93,7 +106,7 @@ class Loop:
         signal.signal(signal.SIGTERM, _stop)
         signal.signal(signal.SIGINT, _stop)
         try:
-            self._wait_after_boot()
+            self.sleep(wait_after_boot(self.host, self.pick))
             while True:
                 self.sleep(self.cycle())
         except Stop as stop:
@@ -103,125 +116,157 @@ class Loop:
         """One collection and delivery. Returns the seconds until the next. Raises Stop."""
         try:
             self._ensure_enrolled()
-            index = self.collector.index()
-            hold = time.monotonic() < self.held_until
-            outcome = self.delivery.deliver(index, hold_index=hold)
+            if self.is_revoked:
+                outcome = self._ask_again()
+            else:
+                outcome = self.delivery.deliver(
+                    self._collected(), hold_index=self._holds(), etag=self.pushed.etag
+                )
         except Unreachable as failure:
-            say("the server cannot be reached: %s" % failure)
+            self._tell_unreachable(failure)
             return self.beats.next_seconds()
         except enrolment.NotYet as later:
             say(str(later))
             return self.others.next_seconds(later.retry_after)
         except enrolment.Refused as refusal:
             say("enrolment refused: %s" % refusal)
-            if self.must_enrol:
-                self.must_enrol = False
+            if self.membership.must_enrol:
+                self.membership.must_enrol = False
                 return REENROL_SECONDS * self.pick(1.0, 1.5)
             raise Stop(EXIT_REFUSED) from None
         return self._after(outcome)
 
+    def _collected(self):
+        """The index; everything is read anew for the daily self-check."""
+        if self.delivery.facts.full.is_due():
+            return self.collector.index(everything=True)
+        return self.collector.index()
+
+    def _holds(self):
+        """Facts wait when heartbeats failed for a while, and after a failed index."""
+        return self.beats.failures >= OUTAGE_FAILURES or self.clock() < self._hold_until
+
+    def _ask_again(self):
+        """While the key is revoked, no data: a heartbeat of what the server has."""
+        answer = self.delivery.beat(self.delivery.facts.accepted, etag=self.pushed.etag)
+        return Outcome(answer.standing, "hb", answer.retry_after)
+
     def _after(self, outcome):
-        self._configure(dict(outcome.config))
+        """What follows from an outcome; the seconds until the next round. Raises Stop."""
         if outcome.detail:
             say(outcome.detail)
-        if outcome.standing is Standing.FINE:
-            return self._next_tick()
+        self.is_revoked = outcome.standing is Standing.REVOKED
         if outcome.standing is Standing.GONE:
             say("the server removed this agent; its secret is erased")
             enrolment.forget(self.state)
             raise Stop(EXIT_OK)
         if outcome.standing is Standing.UNKNOWN:
             return self._enrol_again()
-        if outcome.standing in (Standing.REVOKED, Standing.OLD):
-            say("the server does not accept this agent: %s" % outcome.standing.value)
+        if outcome.standing in REFUSED_KEY:
+            say("the server does not accept this agent: %s" % REFUSED_KEY[outcome.standing])
             return REVOKED_SECONDS * self.pick(0.5, 1.5)
         if outcome.standing is Standing.CLONE:
             say("two machines use this agent's key; enrol one of them again")
-        backoff = self.beats if outcome.path == "hb" else self.others
-        return backoff.next_seconds(outcome.retry_after)
+        elif outcome.standing is Standing.FINE or outcome.path != "hb":
+            return self._beat_was_fine(outcome)
+        return self.beats.next_seconds(outcome.retry_after)
 
-    def _next_tick(self):
+    def _beat_was_fine(self, outcome):
+        """Heartbeats go on by the clock, whatever became of the facts."""
+        now = self.clock()
         if self.beats.failures >= OUTAGE_FAILURES:
-            self.held_until = time.monotonic() + self.pick(0.0, OUTAGE_SPREAD_SECONDS)
+            self._hold_until = now + self.pick(0.0, OUTAGE_SPREAD_SECONDS)
         self.beats.clear()
-        self.others.clear()
-        return self.interval * self.pick(0.95, 1.05)
+        if outcome.standing is not Standing.FINE:
+            self._hold_until = now + self.others.next_seconds(outcome.retry_after)
+        elif outcome.path != "hb":
+            self.others.clear()
+        self._follow(outcome)
+        self._tell_trouble()
+        phase = phase_of(self.delivery.keys.host_id)
+        return seconds_until_tick(now, self.interval, phase, self.pick)
+
+    def _follow(self, outcome):
+        """Fetch the configuration and renew the secret when the server asks for it."""
+        try:
+            if self.pushed.wants(outcome.config_etag):
+                token = self.delivery.keys.token
+                if self.pushed.fetch(self.client, token, outcome.config_etag):
+                    self._apply()
+                self.delivery.refusal = self.pushed.refusal
+                if self.pushed.refusal:
+                    say("pushed configuration refused: %s" % self.pushed.refusal)
+            if outcome.rotate and self.clock() >= self._rotate_after:
+                self._rotate()
+        except Unreachable as failure:
+            say("the server broke off: %s" % failure)
+
+    def _rotate(self):
+        self._rotate_after = self.clock() + 600.0 * self.pick(0.5, 1.5)
+        reply = self.delivery.keys.renew(self.client)
+        if reply is None:
+            say("the key is not renewed: the state folder cannot be written")
+        elif reply.status != 200:
+            say("the server answered %d to the new key" % reply.status)
+
+    def _apply(self):
+        """Work by the pushed configuration as far as the local policy lets it."""
+        wanted = self.pushed.configuration
+        holds = self.settings.policy.narrow(wanted)
+        first, salt = self.membership.settings_of_enrolment()
+        asked = wanted.interval or _interval(first) or INTERVAL_SECONDS
+        self.interval = float(max(asked, self.settings.policy.interval, self.settings.interval))
+        if salt is not None:
+            self.collector.use_salt(salt)
+        for part in (self.collector, self.samples, self.events):
+            use = getattr(part, "use_configuration", None)
+            if use is not None:
+                use(holds)
 
     def _enrol_again(self):
-        now = time.monotonic()
-        too_soon = self.enrolled_at is not None and now - self.enrolled_at < REENROL_SECONDS
-        if not self.settings.token or too_soon:
+        if self.membership.lost():
+            say("the server does not know this agent; enrolling again")
+            self.delivery = None
+        else:
             say("the server does not know this agent")
-            return self.others.next_seconds()
-        say("the server does not know this agent; enrolling again")
-        self.delivery, self.must_enrol = None, True
         return self.others.next_seconds()
-
-    def _configure(self, config):
-        """Pushed settings: data with bounds; one value out of range refuses all of it."""
-        interval = config.get("interval")
-        if interval is None:
-            return
-        low, high = INTERVAL_BOUNDS
-        if isinstance(interval, bool) or not isinstance(interval, int):
-            say("pushed configuration refused: interval is no number")
-        elif not low <= interval <= high:
-            say("pushed configuration refused: interval out of range")
-        elif interval != self.interval:
-            self.interval = float(interval)
 
     def _ensure_enrolled(self):
         if self.delivery is not None:
             return
-        identity = enrolment.load_identity(self.state, self.settings.server)
-        identity = self._unless_copied(identity)
-        if identity is None or self.must_enrol:
-            identity = self._enrol()
-            self.must_enrol = False
-        boot = boot_id(self.host)
-        self.delivery = Delivery(self.client, self.state, identity, boot, self.counter)
-        config = self.state.read("config.json")
-        self._configure(config)
-        salt = config.get("org_salt")
-        if isinstance(salt, str) and re.fullmatch("(?:[0-9a-f]{2}){8,64}", salt):
-            self.collector.use_salt(bytes.fromhex(salt))
+        identity = self.membership.identity()
+        self.pushed = Pushed(self.state)
+        self.delivery = Delivery(
+            self.client, self.state, identity, boot_id(self.host), self.counter,
+            samples=self.samples, events=self.events, clock=self.clock,
+        )  # fmt: skip
+        self._apply()
 
-    def _unless_copied(self, identity):
-        """None when the state was made on another machine: a copied image enrols anew."""
-        if identity is None:
-            return None
-        found = evidence(self.host)
-        if not found or identity.fingerprint == combined(found):
-            return identity
-        say("this state folder was made on another machine; its key is dropped")
-        enrolment.forget(self.state)
+    def _tell_unreachable(self, failure):
+        known = "is not trusted" if isinstance(failure, Untrusted) else "cannot be reached"
+        say("the server %s: %s" % (known, failure))
+
+    def _tell_trouble(self):
+        if self.state.trouble != self._trouble:
+            self._trouble = self.state.trouble
+            say("state folder: %s" % (self._trouble or "writable again"))
+
+
+def wait_after_boot(host, pick):
+    """Seconds to wait before the first request: hosts that boot together must not call together."""
+    try:
+        uptime = float(host.line("/proc/uptime").split()[0])
+    except Exception:  # noqa: BLE001 a wait is not worth failing for
+        return 0.0
+    return pick(0.0, 60.0) if uptime < RECENT_BOOT_SECONDS else 0.0
+
+
+def _interval(value):
+    """The interval of the enrolment's answer when it is in bounds, or None."""
+    try:
+        return parse({"interval": value}).interval
+    except ConfigurationRefused:
         return None
-
-    def _enrol(self):
-        if not self.settings.token:
-            text = "not enrolled yet; give an enrolment token"
-            raise enrolment.Refused(text)
-        identity = enrolment.enrol(
-            self.client,
-            self.state,
-            self.host,
-            server=self.settings.server,
-            token=self.settings.token,
-            name=self.settings.name,
-            labels=self.settings.labels,
-        )
-        self.enrolled_at = time.monotonic()
-        say("enrolled as %s" % identity.host_id)
-        return identity
-
-    def _wait_after_boot(self):
-        """Hosts that boot together must not call together."""
-        try:
-            uptime = float(self.host.line("/proc/uptime").split()[0])
-        except Exception:  # noqa: BLE001 a wait is not worth failing for
-            return
-        if uptime < RECENT_BOOT_SECONDS:
-            self.sleep(self.pick(0.0, 60.0))
 
 
 def _stop(_number, _frame):
