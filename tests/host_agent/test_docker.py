@@ -236,9 +236,9 @@ def test_equal_containers_have_equal_postures(engine):
 
 def test_a_second_look_finds_the_same(engine):
     def postures():
-        whole = Isolated("/").collect()["containers"]
+        whole = Isolated("/").index().containers
         ids = set(engine.docker("ps", "--quiet").split())
-        return {row["key"]: row["posture"] for row in whole if row["key"] in ids}
+        return {key: posture for key, _identity, posture in whole if key in ids}
 
     assert postures() == postures()
 

@@ -1,11 +1,12 @@
 """Network facts: the right namespace, the right owner of a socket, nothing of others."""
 
+import errno
 import os
 import socket
 import struct
 
 import pytest
-from underpin_agent.containers import network, network_child
+from underpin_agent.containers import network, network_namespaces
 from underpin_agent.containers.material import Material
 from underpin_agent.containers.network import (
     address_of,
@@ -186,18 +187,18 @@ def test_a_claimed_link_is_one_attachment(tree):
     assert found == [expected]
 
 
-# ---- the child that enters namespaces ---------------------------------------------------------
+# ---- entering namespaces ----------------------------------------------------------------------
 
 
 def test_links_of_this_machine_are_those_of_sysfs():
-    names = {one["name"] for one in network_child.links()}
+    names = {one["name"] for one in network_namespaces.links()}
     assert names == set(os.listdir("/sys/class/net"))
-    loopback = [one["name"] for one in network_child.links() if one["loopback"]]
+    loopback = [one["name"] for one in network_namespaces.links() if one["loopback"]]
     assert loopback == ["lo"]
 
 
 def test_hardware_is_told_from_virtual_links():
-    for one in network_child.links():
+    for one in network_namespaces.links():
         real = os.path.exists("/sys/class/net/%s/device" % one["name"])
         assert one["physical"] is real, one["name"]
 
@@ -209,42 +210,80 @@ def attribute(kind, data):
 
 def message(*attributes, hardware=1, index=5):
     body = struct.pack("=BxHiII", 0, hardware, index, 0, 0) + b"".join(attributes)
-    return struct.pack("=IHHII", 16 + len(body), network_child.RTM_NEWLINK, 0, 0, 0) + body
+    return struct.pack("=IHHII", 16 + len(body), network_namespaces.RTM_NEWLINK, 0, 0, 0) + body
 
 
 def test_a_veth_names_its_peer_and_kind():
     info = attribute(
-        network_child.IFLA_LINKINFO, attribute(network_child.IFLA_INFO_KIND, b"veth\0")
+        network_namespaces.IFLA_LINKINFO, attribute(network_namespaces.IFLA_INFO_KIND, b"veth\0")
     )
     raw = message(
-        attribute(network_child.IFLA_IFNAME, b"eth0\0"),
-        attribute(network_child.IFLA_LINK, struct.pack("=I", 9)),
-        attribute(network_child.IFLA_ADDRESS, bytes.fromhex("0242ac110002")),
+        attribute(network_namespaces.IFLA_IFNAME, b"eth0\0"),
+        attribute(network_namespaces.IFLA_LINK, struct.pack("=I", 9)),
+        attribute(network_namespaces.IFLA_ADDRESS, bytes.fromhex("0242ac110002")),
         info,
     )
-    (one,) = network_child.parse_links(raw)
+    (one,) = network_namespaces.parse_links(raw)
     assert (one["name"], one["kind"], one["peer"]) == ("eth0", "veth", 9)
     assert (one["address"], one["physical"]) == ("02:42:ac:11:00:02", False)
 
 
 @pytest.mark.parametrize("cut", range(0, 60, 7))
 def test_a_cut_message_breaks_nothing(cut):
-    raw = message(attribute(network_child.IFLA_IFNAME, b"eth0\0"))
-    assert len(network_child.parse_links(raw[:cut])) <= 1
+    raw = message(attribute(network_namespaces.IFLA_IFNAME, b"eth0\0"))
+    assert len(network_namespaces.parse_links(raw[:cut])) <= 1
 
 
-def test_the_child_reads_the_namespace_of_the_path():
-    own = network_child.read_namespaces({"self": "/proc/self/ns/net"}, ("net.ipv4.ip_forward",))
-    if "error" in own["self"]:
-        assert own["self"]["error"] == "EPERM"
+def asked(tree, path, sysctls=()):
+    return network_namespaces.Networks(tree.context(), sysctls).ask(path)
+
+
+def test_a_namespace_is_read_from_inside_and_left_again(tree):
+    before = os.readlink("/proc/self/ns/net")
+    own = asked(tree, "/proc/self/ns/net", ("net.ipv4.ip_forward",))
+    assert os.readlink("/proc/self/ns/net") == before
+    if "error" in own:
+        assert own["error"] == "EPERM"
         return
-    assert {one["name"] for one in own["self"]["links"]} == {
-        name for _index, name in socket.if_nameindex()
-    }
-    assert own["self"]["sysctl"]["net.ipv4.ip_forward"] in ("0", "1")
+    assert {one["name"] for one in own["links"]} == {name for _index, name in socket.if_nameindex()}
+    assert own["sysctl"]["net.ipv4.ip_forward"] in ("0", "1")
 
 
-def test_a_namespace_that_is_gone_is_an_error_of_its_own():
-    found = network_child.read_namespaces({"a": "/proc/0/ns/net", "b": "/proc/self/ns/net"}, ())
-    assert found["a"] == {"error": "ENOENT"}
-    assert "b" in found
+def test_a_namespace_that_is_gone_is_an_error_of_its_own(tree):
+    assert asked(tree, "/proc/0/ns/net")["error"] in ("ENOENT", "EPERM")
+
+
+def test_who_may_not_come_back_does_not_leave():
+    entered = []
+
+    def enter(fd):
+        entered.append(os.readlink("/proc/self/fd/%d" % fd))
+        raise PermissionError(errno.EPERM, "no")
+
+    with pytest.raises(PermissionError):
+        network_namespaces.answer(enter, "/proc/self/ns/mnt", ())
+    assert entered == [os.readlink("/proc/self/ns/net")]
+
+
+def test_who_cannot_come_back_reports_nothing():
+    calls = []
+
+    def enter(_fd):
+        calls.append(1)
+        if len(calls) == 3:
+            raise PermissionError(errno.EPERM, "no")
+
+    with pytest.raises(SystemExit, match="cannot leave"):
+        network_namespaces.answer(enter, "/proc/self/ns/net", ())
+
+
+def test_containers_of_one_namespace_are_asked_once(tree):
+    shared = {"net": 4026540000}
+    tree.container(100, namespaces=shared)
+    tree.container(200, container_id=OTHER_ID, namespaces=shared)
+    networks = network_namespaces.Networks(tree.context(), ())
+    paths = []
+    networks.ask = lambda path: paths.append(path) or {"error": "EPERM"}
+    for key in (CONTAINER_ID[:12], OTHER_ID[:12], "host", "nobody"):
+        networks.get(key, {})
+    assert len(paths) == 2

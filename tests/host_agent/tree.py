@@ -1,6 +1,7 @@
 """A whole host as files in a folder: /proc with processes, mount tables, control groups."""
 
 import os
+import shutil
 from pathlib import Path
 
 from underpin_agent.collection import build_context
@@ -118,6 +119,10 @@ class Tree:
         root = self.folder / "proc" / str(pid) / "root"
         root.mkdir(exist_ok=True)
         return root
+
+    def remove(self, pid):
+        """End a process."""
+        shutil.rmtree(self.folder / "proc" / str(pid))
 
     def shim(self, pid, container_id=CONTAINER_ID, namespace="moby", bundle="/bundle"):
         """A containerd-shim whose working folder is ``bundle``."""

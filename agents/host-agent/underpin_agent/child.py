@@ -141,8 +141,9 @@ def _child(reader, writer, work):
             send({"end": True})
             status = 0
         except BaseException as error:  # noqa: BLE001 the child must end here, whatever happened
+            # Its text may quote what a collector read, a password for one: the name must do.
             with contextlib.suppress(BaseException):
-                send({"broken": "%s: %s" % (type(error).__name__, str(error)[:200])})
+                send({"broken": type(error).__name__})
     finally:
         os._exit(status)
 
@@ -204,7 +205,8 @@ def _messages(reader):
             raise ChildFailed(message)
         value, blob = json.loads(_exactly(reader, text, end) or "{}"), _exactly(reader, blob, end)
         if "broken" in value:
-            raise ChildFailed(value["broken"])
+            message = "the collector failed: %s" % value["broken"]
+            raise ChildFailed(message)
         if "end" in value:
             return
         yield value, blob

@@ -2,11 +2,12 @@
 
 from . import __version__
 from .collectors import COLLECTORS
-from .containers import collect_containers
+from .containers import ContainerReader, collect_containers
 from .context import Context
 from .discovery import discover
 from .processes import read_processes
 from .reading import Denied, Host, ReadFailed
+from .survey import marks
 
 SCHEMA = "underpin/collection/1"
 
@@ -23,6 +24,27 @@ def collect(root="/", org_salt=b"", options=None):
         "sections": collect_sections(context),
         "containers": collect_containers(context),
     }
+
+
+class Reader:
+    """Reads a host item by item; what the items share is read once. Raises ReadFailed when /proc
+    cannot be read."""
+
+    def __init__(self, root="/", org_salt=b"", options=None):
+        self.context = build_context(root, org_salt, options)
+        self._containers = None
+
+    def marks(self):
+        """``{container: mark}`` as the process table shows them."""
+        return marks(self.context)
+
+    def read(self, kind, name):
+        """The body of a section, the row of a container, or ``{"error", "needs"}``."""
+        if kind == "section":
+            return run_collector(COLLECTORS[name], self.context)
+        if self._containers is None:
+            self._containers = ContainerReader(self.context)
+        return self._containers.row(name)
 
 
 def build_context(root="/", org_salt=b"", options=None):
@@ -46,13 +68,14 @@ def collect_sections(context, names=None):
 def run_collector(collector, context):
     """The body of one section; a collector that fails costs its own section only."""
     try:
-        return collector(context).as_body()
+        return collector(context).as_body(context.org_salt)
     except Denied as failure:
         return {"error": failure.errno_name, "needs": "read access to " + failure.path}
     except ReadFailed as failure:
         return {"error": failure.errno_name, "needs": failure.path}
     except Exception as error:  # noqa: BLE001 outermost: one collector must not stop the others
-        return {"error": "%s: %s" % (type(error).__name__, str(error)[:200]), "needs": ""}
+        # Its text may quote what the collector could not understand, a password for one.
+        return {"error": type(error).__name__, "needs": ""}
 
 
 def _nothing(failure):

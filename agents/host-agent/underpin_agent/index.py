@@ -2,7 +2,9 @@
 
 import gzip
 import json
-from dataclasses import dataclass, field
+import zlib
+from collections import namedtuple
+from collections.abc import Mapping
 
 from .canonical import canonical, digest
 
@@ -12,41 +14,72 @@ MAX_INDEX_BYTES, MAX_INDEX_WIRE_BYTES = 262_144, 65_536
 MAX_BLOBS_BYTES, MAX_BLOBS_WIRE_BYTES = 4_194_304, 524_288
 
 
-@dataclass(frozen=True)
-class Index:
+class Index(namedtuple("Index", "sections containers root bodies unique", defaults=((),))):
     """Digests of one collection. ``bodies`` maps digest to canonical text; ``unique`` are the
     sorted digests of bodies that no other host will have."""
 
-    sections: dict
-    containers: list
-    root: str
-    bodies: dict = field(repr=False)
-    unique: list = field(default_factory=list)
+    __slots__ = ()
+
+
+class Bodies(Mapping):
+    """``{digest: text}`` that keeps the texts compressed: a host with 50 containers in 40 KB."""
+
+    __slots__ = ("_packed",)
+
+    def __init__(self, packed):
+        self._packed = packed
+
+    def __getitem__(self, name):
+        return zlib.decompress(self._packed[name]).decode()
+
+    def __contains__(self, name):
+        return name in self._packed
+
+    def __iter__(self):
+        return iter(self._packed)
+
+    def __len__(self):
+        return len(self._packed)
+
+
+def packed(body):
+    """``(digest, compressed canonical text)`` of one body."""
+    raw = canonical(body)
+    return digest(raw), zlib.compress(raw, 6)
+
+
+def problem(error, needs):
+    """The entry of a section that could not be read."""
+    return {"err": str(error)[:MAX_REASON], "need": str(needs)[:MAX_REASON]}
 
 
 def build_index(collection):
     """The ``Index`` of a collection as ``collect`` returns it."""
-    bodies, unique, sections = {}, set(), {}
+    kept, sections = {}, {}
 
     def keep(body):
-        raw = canonical(body)
-        name = digest(raw)
-        bodies[name] = raw.decode()
+        name, raw = packed(body)
+        kept[name] = raw
         return name
 
     for name, body in collection["sections"].items():
         if "error" in body:
-            error, needs = str(body["error"]), str(body.get("needs", ""))
-            sections[name] = {"err": error[:MAX_REASON], "need": needs[:MAX_REASON]}
+            sections[name] = problem(body["error"], body.get("needs", ""))
         else:
             sections[name] = keep(body)
-            unique.add(sections[name])
-    containers = []
-    for row in collection["containers"]:
-        identity, posture = keep(row["identity"]), keep(row["posture"])
-        unique.add(identity)
-        containers.append([row["key"], identity, posture])
-    return Index(sections, containers, root_of(sections, containers), bodies, sorted(unique))
+    containers = [
+        [row["key"], keep(row["identity"]), keep(row["posture"])]
+        for row in collection["containers"]
+    ]
+    return make_index(sections, containers, kept)
+
+
+def make_index(sections, containers, kept):
+    """The ``Index`` of ready digests and their compressed bodies."""
+    unique = {entry for entry in sections.values() if isinstance(entry, str)}
+    unique.update(identity for _key, identity, _posture in containers)
+    root = root_of(sections, containers)
+    return Index(sections, containers, root, Bodies(kept), sorted(unique))
 
 
 def root_of(sections, containers):

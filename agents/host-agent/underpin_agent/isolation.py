@@ -1,204 +1,188 @@
-"""Collecting in a forked child with hard limits, so that the parent stays small and alive."""
+"""Collecting with a small parent: the parent keeps what is known, children read what is due.
 
-import contextlib
-import gc
-import json
-import os
-import resource
-import select
-import signal
+A child looks at the process table, then reads one item after the other and sends each when it is
+ready. When it breaks, the item it was reading is at fault: that one becomes an error, and another
+child reads the rest. Bodies arrive compressed and stay so: they take a tenth of the memory.
+"""
+
 import sys
 import time
 
-from . import __version__
-from .canonical import canonical
-from .collection import SCHEMA, build_context, collect, collect_sections
+from .child import ChildFailed, Children, Stuck
+from .collection import Reader
 from .collectors import COLLECTORS
-from .containers import collect_containers, failed_container
-from .index import Index, build_index
+from .containers import failed_container
+from .index import make_index, packed, problem
+from .schedule import MAX_AGE_SECONDS, Schedule
 
-GROWTH_BYTES, CPU_SECONDS, WALL_SECONDS = 268_435_456, 5, 20.0
-MAX_RESULT_BYTES = 16_777_216
-MAX_STUCK = 2
-NICE = 10
-
-
-class ChildFailed(Exception):
-    """The child gave no result: the text says how it ended."""
+ROUND_SECONDS = 45.0  # how long a cycle starts children; what is left waits for the next one
+CHILD_CPU_SECONDS, CHILD_SECONDS = 3.5, 10.0  # then a child stops, and another one goes on
+NOT_READ = "not read yet"
 
 
 class Isolated:
-    """Runs collections in children. A child stuck in the kernel (dead NFS) cannot be killed: it is
-    remembered, and with two of them no further one is started."""
+    """The collector of the daemon. ``clock`` varies in tests; ``cpu`` is the CPU time in seconds
+    that collecting took so far; ``trouble`` says why facts may be old, or ``""``."""
 
-    def __init__(self, root="/", org_salt=b"", options=None):
+    def __init__(self, root="/", org_salt=b"", options=None, *, clock=time.monotonic):
         self._arguments = (root, org_salt, options)
-        self._stuck = []
+        self._clock = clock
+        self._children = Children()
+        self._hanging = {}  # pid of a stuck child: the item it hangs in
+        self._blind_since, self._blindness = None, ""  # no process table: since when, and why
+        self._kept = {}  # digest: compressed body
+        self._index = None
+        self.schedule = Schedule(COLLECTORS, clock())
+        self.cpu = 0.0
+        self.trouble = ""
 
     def use_salt(self, org_salt):
         """Key every later HMAC with the workspace's salt."""
-        root, _old, options = self._arguments
-        self._arguments = (root, org_salt, options)
+        root, old, options = self._arguments
+        if org_salt != old:
+            self._arguments = (root, org_salt, options)
+            self.refresh()
 
-    def collect(self):
-        """The Collection. When the one child for everything fails, one child per section finds
-        which of them is at fault, and only that section becomes an error."""
-        try:
-            return self.run(self._everything)
-        except ChildFailed as failure:
-            return self._one_by_one(str(failure))
+    def refresh(self, names=None):
+        """Read everything again as soon as the budget allows, or the sections in ``names``."""
+        self.schedule.refresh(names)
 
     def index(self):
-        """The ``Index`` of a collection. The child makes it too: texts take the parent a fifth of
-        the memory that the facts themselves would."""
+        """The ``Index`` of what is known now; what is due is read first. Never raises."""
+        now = self._clock()
+        if self._index is None or self.schedule.may_start(now):
+            own, children = time.process_time(), self._children.cpu
+            self._round(now)
+            self.schedule.ended(now)
+            self._index = self._made(now)
+            spent = time.process_time() - own + self._children.cpu - children
+            self.schedule.budget.charge(spent)
+            self.cpu += spent
+        self._tell(self._blindness or self.schedule.trouble(now))
+        return self._index
+
+    def _round(self, now):
+        """Start children until all that is due was tried, or the time is over."""
+        end, tried = time.monotonic() + ROUND_SECONDS, set()
+        while time.monotonic() < end:
+            alive = self._children.recheck()
+            self._hanging = {pid: self._hanging.get(pid) for pid in alive}
+            if not self._one_child(now, tried):
+                return
+
+    def _one_child(self, now, tried):
+        """Run one child. True when it left something that is due."""
+        skip = tried | set(self._hanging.values())
+        known, item, more = frozenset(self._kept), None, False
         try:
-            return Index(**self.run(lambda: vars(build_index(self._everything()))))
+            for value, blob in self._children.run(lambda send: self._read(send, skip, known, now)):
+                if "marks" in value:
+                    self.schedule.observe(value["marks"])
+                    self._blind_since, self._blindness = None, ""
+                elif "item" in value:
+                    item = tuple(value["item"])
+                    tried.add(item)
+                elif "cost" in value:
+                    self._keep(item, value, blob, now)
+                more = "more" in value
         except ChildFailed as failure:
-            return build_index(self._one_by_one(str(failure)))
+            return self._broken(item, failure, now)
+        return more
 
-    def _everything(self):
-        return collect(*self._arguments)
+    def _read(self, send, skip, known, now):
+        """The work of a child."""
+        end, some = time.monotonic() + CHILD_SECONDS, False
+        reader = Reader(*self._arguments)
+        marks = reader.marks()
+        send({"marks": marks})
+        self.schedule.observe(marks)
+        for key, most in self.schedule.plan(now):
+            used = time.process_time()
+            if key in skip or (most is not None and used >= most):
+                continue
+            if some and (used > CHILD_CPU_SECONDS or time.monotonic() > end):
+                send({"more": True})
+                return
+            send({"item": key})
+            value, blob = _sendable(reader.read(*key), known)
+            value["cost"] = time.process_time() - used
+            send(value, blob)
+            some = True
 
-    def _one_by_one(self, first):
-        sections = {}
-        for name in COLLECTORS:
-            try:
-                sections.update(self.run(lambda name=name: self._section(name)))
-            except ChildFailed as failure:
-                sections[name] = {"error": str(failure), "needs": ""}
-        try:
-            containers = self._containers()
-        except ChildFailed as failure:
-            sections["host"] = {"error": "%s (first: %s)" % (failure, first), "needs": ""}
-            containers = []
-        return {
-            "schema": SCHEMA,
-            "agent_version": __version__,
-            "sections": sections,
-            "containers": containers,
-        }
+    def _keep(self, key, value, blob, now):
+        """Take the result of one item: compressed bodies, or why there are none."""
+        result, place = [], 0
+        for name, size in value.get("parts", ()):
+            raw = blob[place : place + size] if size else self._kept.get(name, b"")
+            place += size
+            result.append((name, self._kept.setdefault(name, raw)))
+        self.schedule.done(
+            key, now=now, cost=value["cost"], result=value.get("problem") or tuple(result)
+        )
 
-    def _containers(self):
-        """Each container alone, so that a hostile one hides only itself."""
-        try:
-            return self.run(lambda: collect_containers(self._context()))
-        except ChildFailed:
-            pass
-        found = []
-        for key in self.run(lambda: [one.key for one in self._context().discovery.containers]):
-            try:
-                found += self.run(lambda key=key: collect_containers(self._context(), (key,)))
-            except ChildFailed as failure:
-                found.append(failed_container(key, str(failure)))
-        return found
-
-    def _context(self):
-        return build_context(*self._arguments)
-
-    def _section(self, name):
-        return collect_sections(self._context(), (name,))
-
-    def run(self, work):
-        """The JSON value of ``work()`` run in a child. Raises ChildFailed."""
-        self._stuck = [pid for pid in self._stuck if not _gone(pid)]
-        if len(self._stuck) >= MAX_STUCK:
-            text = "two collectors hang in the kernel"
-            raise ChildFailed(text)
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            _child(reader, writer, work)
-        os.close(writer)
-        try:
-            raw, trouble = _read(reader)
-        finally:
-            os.close(reader)
-        status = self._reap(pid)
-        if status is not None and trouble:
-            raise ChildFailed(trouble)
-        if status != 0:
-            raise ChildFailed(_ending(status))
-        return json.loads(raw)
-
-    def _reap(self, pid):
-        """The child's exit status; kills it first when it still runs."""
-        for attempt in range(100):
-            done, status = os.waitpid(pid, os.WNOHANG)
-            if done:
-                return os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
-            if attempt == 20:
-                os.killpg(pid, signal.SIGKILL) if os.getpgid(pid) == pid else os.kill(pid, 9)
-            time.sleep(0.005 if attempt < 20 else 0.01)
-        self._stuck.append(pid)
-        return None
-
-
-def _gone(pid):
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    except ChildProcessError:
+    def _broken(self, item, failure, now):
+        """The child failed. True when another one may read the rest."""
+        if item is None:
+            if self._blind_since is None:
+                self._blind_since = now
+            self._blindness = str(failure)
+            return False
+        if isinstance(failure, Stuck):
+            self._hanging[self._children.stuck[-1]] = item
+        self.schedule.failed(item, now=now, reason=str(failure))
         return True
 
+    def _made(self, now):
+        """The index of all items. Facts that nobody could confirm for too long are unknown."""
+        blind = ""
+        if self._blind_since is not None and now - self._blind_since >= MAX_AGE_SECONDS:
+            blind = self._blindness
+        sections, containers, kept = {}, [], {}
+        for (kind, name), item in sorted(self.schedule.items.items()):
+            why = blind or item.error or ("" if item.result else self._blindness or NOT_READ)
+            if kind == "section":
+                sections[name] = _section(item, why, kept)
+            else:
+                containers.append([name, *_container(name, item, why, kept)])
+        self._kept = kept
+        return make_index(sections, containers, kept)
 
-def _ending(status):
-    """Why a child whose result ended early, late or never gave none."""
-    if status is None:
-        return "the collector hangs in the kernel"
-    if status < 0:
-        return "the collector was ended by signal %d" % -status
-    return "the collector failed with status %d" % status
-
-
-def _child(reader, writer, work):
-    status = 1
-    try:
-        os.close(reader)
-        gc.disable()  # a sweep would copy every page of the parent; the child ends soon anyway
-        os.setpgid(0, 0)
-        _limit()
-        raw = canonical(work())
-        while raw:
-            raw = raw[os.write(writer, raw) :]
-        status = 0
-    except BaseException as error:  # noqa: BLE001 the child must end here, whatever happened
-        sys.stderr.write("underpin-agent: collector: %s: %s\n" % (type(error).__name__, error))
-    finally:
-        os._exit(status)
+    def _tell(self, trouble):
+        if trouble and not self.trouble:
+            sys.stderr.write("underpin-agent: %s\n" % trouble)
+        self.trouble = trouble
 
 
-def _limit():
-    """Own limits. A sandbox around the agent may refuse to change them: its own hold then."""
-    with contextlib.suppress(OSError):
-        os.nice(NICE)
-    for kind, value in (
-        (resource.RLIMIT_AS, _address_space() + GROWTH_BYTES),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(kind, (value, value))
-    with contextlib.suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+def _section(item, why, kept):
+    """The entry of a section in the index: its digest, or the problem."""
+    if why:
+        return problem(why, "")
+    if isinstance(item.result, dict):
+        return item.result
+    kept.update(item.result)
+    return item.result[0][0]
 
 
-def _address_space():
-    """Bytes that the process has mapped already. The limit lies above them: a thread that cannot
-    get memory at its start leaves its starter waiting for ever, and mappings differ by system."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+def _container(name, item, why, kept):
+    """Digests of identity and posture."""
+    pair = item.result
+    if why or len(pair) != 2:
+        row = failed_container(name, why)
+        pair = (packed(row["identity"]), packed(row["posture"]))
+    kept.update(pair)
+    return [digest for digest, _raw in pair]
 
 
-def _read(reader):
-    """``(bytes, trouble)``: trouble is ``""`` when the child closed its end in time and bounds."""
-    parts, size, end = [], 0, time.monotonic() + WALL_SECONDS
-    while size <= MAX_RESULT_BYTES:
-        left = end - time.monotonic()
-        if left <= 0 or not select.select([reader], [], [], left)[0]:
-            return b"", "the collector gave no result in %d s" % WALL_SECONDS
-        part = os.read(reader, 262_144)
-        if not part:
-            return b"".join(parts), ""
-        parts.append(part)
-        size += len(part)
-    return b"", "the collector's result is too long"
+def _sendable(found, known):
+    """``(value, blob)`` of what a reading gave; bodies the parent has are named only."""
+    if "error" in found:
+        return {"problem": problem(found["error"], found.get("needs", ""))}, b""
+    bodies = [found["identity"], found["posture"]] if "posture" in found else [found]
+    parts, blob = [], b""
+    for body in bodies:
+        name, raw = packed(body)
+        if name in known:
+            raw = b""
+        parts.append([name, len(raw)])
+        blob += raw
+    return {"parts": parts}, blob

@@ -4,6 +4,8 @@ A descriptor of ``/proc/<pid>`` pins that process: when it ends, reads fail with
 showing another process that got the same number (proc(5)).
 """
 
+import os
+
 from .reading import Denied, ReadFailed
 
 PF_KTHREAD = 0x0020_0000  # include/linux/sched.h, field 9 of /proc/<pid>/stat
@@ -18,6 +20,7 @@ NAMESPACE_LINKS = {
     "time": "time",
 }
 MAX_ARGUMENT_BYTES = 65_536
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Process:
@@ -63,8 +66,12 @@ class Process:
         """``/proc/<pid>/status`` as a dict of stripped strings, parsed at first use."""
         if self._status is None:
             self._status = parse_status(self._status_text)
-            self._status_text = ""
         return self._status
+
+    @property
+    def status_text(self):
+        """``/proc/<pid>/status`` as it was read; empty for kernel threads and zombies."""
+        return self._status_text
 
     @property
     def ns_pids(self):
@@ -105,8 +112,9 @@ class ProcessTable:
     what is not in the table may still run.
     """
 
-    def __init__(self, processes, *, hidden=False):
+    def __init__(self, processes, *, hidden=False, uptime=0.0):
         self.hidden = hidden
+        self.uptime = uptime  # seconds from the start of the host to the pass
         self.by_pid = {process.pid: process for process in processes}
         self._children = {}
         for process in processes:
@@ -117,6 +125,10 @@ class ProcessTable:
 
     def __len__(self):
         return len(self.by_pid)
+
+    def age_seconds(self, process):
+        """Seconds since the process started."""
+        return self.uptime - process.start_ticks / TICKS
 
     def get(self, pid):
         """The process with that number, or None."""
@@ -149,7 +161,14 @@ def read_processes(host):
         except ReadFailed:
             continue  # it ended during the pass
     hidden = denied or all(process.pid != 1 for process in found)
-    return ProcessTable(found, hidden=hidden)
+    return ProcessTable(found, hidden=hidden, uptime=_uptime(host))
+
+
+def _uptime(host):
+    try:
+        return float((host.line("/proc/uptime") or "0").split()[0])
+    except ReadFailed:
+        return 0.0
 
 
 def _read_process(host, pid):

@@ -3,7 +3,7 @@
 from ..enrichment.claims import claim_for
 from . import devices, exposure, identity, isolation, limits, mounts, network, seccomp, settings
 from .material import PREFIX, Material
-from .network_child import read_namespaces
+from .network_namespaces import Networks
 from .view import HostView
 
 OPT_IN = {
@@ -18,10 +18,22 @@ STEPS = (isolation, seccomp, mounts, exposure, devices, limits, settings, identi
 
 def collect_containers(context, keys=None):
     """``[{"key", "identity": body, "posture": body}]`` sorted by key, or those of ``keys`` only."""
-    view = HostView(context)
+    reader = ContainerReader(context)
     chosen = [one for one in context.discovery.containers if keys is None or one.key in keys]
-    answers = _network_answers(context, chosen)
-    return [_container(view, found, answers) for found in chosen]
+    return [reader.row(found.key) for found in chosen]
+
+
+class ContainerReader:
+    """Reads containers one by one; the host's side of all comparisons is read once."""
+
+    def __init__(self, context):
+        self._found = {one.key: one for one in context.discovery.containers}
+        self._view = HostView(context)
+        self._networks = Networks(context, network.SYSCTLS)
+
+    def row(self, key):
+        """``{"key", "identity": body, "posture": body}``."""
+        return _container(self._view, self._found[key], self._networks)
 
 
 def failed_container(key, reason):
@@ -31,25 +43,6 @@ def failed_container(key, reason):
     return {"key": key, "identity": identity, "posture": posture}
 
 
-def _network_answers(context, chosen):
-    root = context.host.root.rstrip("/")
-    paths = {"host": _host_namespace(context)}
-    for found in chosen:
-        paths[found.key] = "%s/proc/%d/ns/net" % (root, found.leader.pid)
-    if len(paths) == 1:
-        return {}
-    return read_namespaces(paths, network.SYSCTLS)
-
-
-def _host_namespace(context):
-    """A namespace file of the host's network: of any process that lives in it, else PID 1's."""
-    wanted = context.discovery.host_inodes.get("network")
-    for process in context.processes:
-        if wanted is not None and process.namespaces.get("network") == wanted:
-            return "%s/proc/%d/ns/net" % (context.host.root.rstrip("/"), process.pid)
-    return context.host.root.rstrip("/") + "/proc/1/ns/net"
-
-
 def _container(view, found, answers):
     material = Material(view, found, claim_for(view, found))
     for step in STEPS:
@@ -57,9 +50,10 @@ def _container(view, found, answers):
     _run(material, "network", lambda one: network.gather(one, answers))
     for name, option in OPT_IN.items():
         material.missing(name, "scan switched off", "", "option " + option)
-    identity_body = material.identity.as_body()
+    salt = view.context.org_salt
+    identity_body = material.identity.as_body(salt)
     identity_body["facts"].setdefault("key", found.key)
-    return {"key": found.key, "identity": identity_body, "posture": material.posture.as_body()}
+    return {"key": found.key, "identity": identity_body, "posture": material.posture.as_body(salt)}
 
 
 def _run(material, name, step):

@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta, timezone
 
+from ..processes import TICKS
 from .control_groups import main_path
 from .published import by_proxies
-from .view import TICKS
 
 PREFIX = "containers[]."
 

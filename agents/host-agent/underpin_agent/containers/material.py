@@ -24,11 +24,7 @@ class Material:
         self.leader = found.leader
         self.identity = Section()
         self.posture = Section()
-        self.members = [
-            process
-            for process in found.processes
-            if process is found.leader or view.age_seconds(process) >= SETTLED_SECONDS
-        ]
+        self.members = settled(found, view.context.processes)
         self.inside = self.host.inside(self.leader.pid)
         self.mounts = self._mounts()
         self.inside.blocked_mounts = _unanswering(self.mounts or [])
@@ -87,6 +83,15 @@ class Material:
                 if failure.errno_name not in ("ENOENT", "ESRCH"):
                     failed = failure
         return rows, failed, cut
+
+
+def settled(found, processes):
+    """The leader and every process of a container older than two seconds."""
+    return [
+        process
+        for process in found.processes
+        if process is found.leader or processes.age_seconds(process) >= SETTLED_SECONDS
+    ]
 
 
 def _unanswering(mounts):

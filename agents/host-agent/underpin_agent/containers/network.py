@@ -21,7 +21,7 @@ NEEDS = "the right to enter network namespaces (CAP_SYS_ADMIN)"
 
 
 def gather(material, answers):
-    """All rows; ``answers`` is what ``network_child.read_namespaces`` gave, with key ``host``."""
+    """All rows; ``answers`` is a ``network_namespaces.Networks``."""
     answer = answers.get(material.found.key, {})
     if "links" in answer:
         host_links = answers.get("host", {}).get("links")

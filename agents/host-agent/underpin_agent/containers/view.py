@@ -1,6 +1,5 @@
 """What all containers of one host share, read once per collection."""
 
-import os
 import re
 
 from .. import derive, mountinfo, namespaces
@@ -11,8 +10,6 @@ from ..enrichment import docker
 from ..reading import ReadFailed
 from .control_groups import GroupTree
 from .host_sockets import listening_runtime_sockets
-
-TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
 class HostView:
@@ -36,7 +33,6 @@ class HostView:
             _or(lambda: self.host.line("/sys/devices/system/cpu/online"), "")
         )
         self.boot_time = self._boot_time()
-        self.uptime = self._uptime()
         self.majors, self.misc = self._device_names()
         self.session_keyrings = self._session_keyrings()
         self.init_limits = _or(lambda: parse_limits(self.host.read("/proc/1/limits")), {})
@@ -83,7 +79,7 @@ class HostView:
 
     def age_seconds(self, process):
         """Seconds since the process started."""
-        return self.uptime - process.start_ticks / TICKS
+        return self.context.processes.age_seconds(process)
 
     def _kernel(self):
         release = _or(lambda: self.host.line("/proc/sys/kernel/osrelease"), "")
@@ -98,9 +94,6 @@ class HostView:
             if line.startswith("btime "):
                 return int(line.split()[1])
         return None
-
-    def _uptime(self):
-        return float((_or(lambda: self.host.line("/proc/uptime"), "0") or "0").split()[0])
 
     def _device_names(self):
         majors, kind = {}, "c"

@@ -1,18 +1,14 @@
 """Facts that only a process inside a network namespace can read.
 
-``/proc/<pid>/root/proc/sys/net`` and ``/sys/class/net`` may show the reader's namespace, so one
-forked child enters each namespace with setns(2), asks rtnetlink(7), reads the settings and writes
-one JSON line per namespace into a pipe. The agent itself never changes its namespace.
+``/proc/<pid>/root/proc/sys/net`` and ``/sys/class/net`` may show the reader's namespace, so the
+reading thread enters each namespace with setns(2), asks rtnetlink(7), reads the settings and comes
+back. In the daemon this happens in a child only.
 """
 
 import errno
-import json
 import os
-import select
-import signal
 import socket
 import struct
-import time
 
 CLONE_NEWNET = 0x4000_0000
 RTM_GETLINK, RTM_NEWLINK, NLMSG_DONE, NLMSG_ERROR = 18, 16, 3, 2  # linux/rtnetlink.h
@@ -20,61 +16,77 @@ NLM_F_REQUEST_DUMP = 0x301
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_LINK, IFLA_MASTER, IFLA_LINKINFO = 1, 3, 5, 10, 18
 IFLA_PARENT_DEV_NAME, IFLA_INFO_KIND = 56, 1
 ARPHRD_LOOPBACK = 772
-MAX_ANSWER = 4_194_304
 WALL_SECONDS = 5.0
 
 
-def read_namespaces(paths, sysctls):
-    """``{key: {"links": […], "sysctl": {…}} or {"error": errno name}}`` for ``{key: path}``.
+class Networks:
+    """Answers of network namespaces: ``{"links": […], "sysctl": {…}}`` or ``{"error": errno name}``
+    for a container's key or ``"host"``; each namespace is entered once."""
 
-    ``paths`` are namespace files such as ``/proc/4242/ns/net``. A key without answer (the child
-    died or took over five seconds) is missing.
-    """
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        _child(reader, writer, paths, sysctls)
-    os.close(writer)
-    try:
-        text = _read_all(reader)
-    finally:
-        os.close(reader)
-        _end(pid)
-    found = {}
-    for line in text.split(b"\n"):
+    def __init__(self, context, sysctls):
+        self._context = context
+        self._sysctls = sysctls
+        self._leaders = {one.key: one.leader for one in context.discovery.containers}
+        self._answers = {}  # by inode, or by key where links are not readable
+        self._enter = None
+
+    def get(self, key, default=None):
+        """The answer for ``key``, ``default`` for a key that nobody knows."""
+        leader = self._leaders.get(key)
+        if leader is None and key != "host":
+            return default
+        pid = leader.pid if leader is not None else _on_host(self._context)
+        path = "%s/proc/%d/ns/net" % (self._context.host.root.rstrip("/"), pid)
+        inodes = self._context.discovery.host_inodes if leader is None else leader.namespaces
+        name = inodes.get("network", key)
+        if name not in self._answers:
+            self._answers[name] = self.ask(path)
+        return self._answers[name]
+
+    def ask(self, path):
+        """The answer of the namespace file ``path``."""
         try:
-            key, answer = json.loads(line)
-        except ValueError:
-            continue
-        found[key] = answer
-    return found
+            if self._enter is None:
+                self._enter = entering()
+            return answer(self._enter, path, self._sysctls)
+        except OSError as error:
+            return {"error": errno.errorcode.get(error.errno, str(error.errno))}
 
 
-def _child(reader, writer, paths, sysctls):
-    status = 1
+def _on_host(context):
+    """A process in the host's network: any that lives in it, else PID 1."""
+    wanted = context.discovery.host_inodes.get("network")
+    for process in context.processes:
+        if wanted is not None and process.namespaces.get("network") == wanted:
+            return process.pid
+    return 1
+
+
+def answer(enter, path, sysctls):
+    """Links and settings of the namespace file ``path``. Raises OSError."""
+    flags = os.O_RDONLY | os.O_CLOEXEC
+    own = os.open("/proc/self/ns/net", flags)
     try:
-        os.close(reader)
-        signal.alarm(int(WALL_SECONDS))
-        enter = entering()
-        for key, path in paths.items():
-            line = json.dumps([key, _answer(enter, path, sysctls)]).encode() + b"\n"
-            while line:
-                line = line[os.write(writer, line) :]
-        status = 0
-    finally:
-        os._exit(status)
-
-
-def _answer(enter, path, sysctls):
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        enter(own)  # who may not come back must not leave
+        fd = os.open(path, flags)
         try:
             enter(fd)
         finally:
             os.close(fd)
-        return {"links": links(), "sysctl": {name: _sysctl(name) for name in sysctls}}
+        try:
+            return {"links": links(), "sysctl": {name: _sysctl(name) for name in sysctls}}
+        finally:
+            _return(enter, own)
+    finally:
+        os.close(own)
+
+
+def _return(enter, own):
+    """Back home. Facts read from a wrong namespace would be lies: better none at all."""
+    try:
+        enter(own)
     except OSError as error:
-        return {"error": errno.errorcode.get(error.errno, str(error.errno))}
+        raise SystemExit("cannot leave a network namespace: %s" % error) from None
 
 
 def entering():
@@ -184,22 +196,3 @@ def _setting(path):
             return " ".join(file.read(4096).split())
     except OSError:
         return None
-
-
-def _read_all(reader):
-    parts, size, end = [], 0, time.monotonic() + WALL_SECONDS
-    while size < MAX_ANSWER:
-        ready, _, _ = select.select([reader], [], [], max(0.0, end - time.monotonic()))
-        part = os.read(reader, 65_536) if ready else b""
-        if not part:
-            break
-        parts.append(part)
-        size += len(part)
-    return b"".join(parts)
-
-
-def _end(pid):
-    done, _status = os.waitpid(pid, os.WNOHANG)
-    if done == 0:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
