@@ -4,6 +4,7 @@ from agents.models.blob import Blob
 from agents.models.config import AgentConfig
 from agents.models.container import Container, ContainerFacts
 from agents.models.enrolment import Agent, EnrolmentToken
+from agents.models.event import Event, EventDay, EventGap, EventSpool
 from agents.models.host import Criticality, Host, HostLive, HostSection, HostState
 
 __all__ = [
@@ -14,6 +15,10 @@ __all__ = [
     "ContainerFacts",
     "Criticality",
     "EnrolmentToken",
+    "Event",
+    "EventDay",
+    "EventGap",
+    "EventSpool",
     "Host",
     "HostLive",
     "HostSection",

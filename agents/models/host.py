@@ -92,6 +92,8 @@ class HostLive(models.Model):
     forked_at = models.DateTimeField(null=True, blank=True)
     rival_boot = models.CharField(max_length=36, blank=True)
     rolled_back_at = models.DateTimeField(null=True, blank=True)
+    # By how much the host's wall clock was ahead of ours when it last sent events.
+    clock_skew_seconds = models.IntegerField(null=True, blank=True)
 
     def __str__(self) -> str:
         return f"{self.host_id} at {self.last_seen}"
