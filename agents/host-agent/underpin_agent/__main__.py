@@ -14,6 +14,7 @@ from .isolation import Isolated
 from .loop import EXIT_LATER, EXIT_REFUSED, EXIT_UNREACHABLE, Loop, Settings, say
 from .policy_file import DEFAULT_FILE, PolicyError, load_policy
 from .reading import Host
+from .sampling.child import Samples
 from .state import DEFAULT_FOLDER, Busy, State, StateError
 
 DESCRIPTION = "Reads how well this host separates its containers, and reports it to Underpin."
@@ -180,6 +181,7 @@ def command_run(options):
         state=state,
         host=Host(options.root),
         collector=Isolated(options.root, options.org_salt),
+        samples=None if options.once else Samples(options.root),
     )
     return loop.once() if options.once else loop.run()
 

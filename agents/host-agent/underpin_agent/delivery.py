@@ -15,7 +15,7 @@ class Delivery:
     """Sends collections of one enrolled agent.
 
     ``samples`` gives rows with ``waiting()`` and hears ``sent(rows)``; ``events`` gives
-    ``acked_through`` and ``in_memory`` and sends its own in ``deliver(client, token)``.
+    ``acked_through`` and ``in_memory``, and sends its own in ``deliver(client, token)``.
     ``refusal`` says why a pushed configuration was refused; it is told to the server once.
     """
 
@@ -78,7 +78,7 @@ class Delivery:
 
     def _report(self):
         """Samples and remarks that wait, in an index without facts; the Outcome."""
-        rows = list(self.samples.waiting())[: self._most_rows] if self.samples else []
+        rows = self._rows()
         remarks = {"samples": rows, "counts": self.facts.counts}
         remarks = {name: value for name, value in remarks.items() if value}
         if self.refusal != self._told:
@@ -96,10 +96,16 @@ class Delivery:
             return Outcome(standing, "index", reply.retry_after, detail=detail)
         return Outcome(Standing.FINE, "index")
 
+    def _rows(self):
+        return list(self.samples.waiting())[: self._most_rows] if self.samples else []
+
     def _told_all(self, rows, remarks, standing):
         """The remarks were taken, or will never be: then only that is counted."""
-        self._report_at = self._clock() + REPORT_SECONDS
-        self._told = remarks.get("refused", self._told)
-        self.facts.counts = {} if standing is Standing.FINE else {"reports_refused": 1}
         if rows:
             self.samples.sent(rows)
+        if not (rows and self.samples.waiting()):  # what is left goes with the next round
+            self._report_at = self._clock() + REPORT_SECONDS
+        self._told = remarks.get("refused", self._told)
+        self.facts.counts = {} if standing is Standing.FINE else {"reports_refused": 1}
+        if self._rows():
+            self._report_at = 0.0  # more than one request takes: go on with the next heartbeat

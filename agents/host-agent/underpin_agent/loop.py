@@ -1,5 +1,6 @@
 """The daemon: enrol once, then collect and deliver every interval until told to stop."""
 
+import contextlib
 import signal
 import sys
 import time
@@ -54,9 +55,29 @@ def say(text):
     sys.stderr.flush()
 
 
+def say_unreachable(failure):
+    """A server whose certificate does not hold is something else than one that is down."""
+    known = "is not trusted" if isinstance(failure, Untrusted) else "cannot be reached"
+    say("the server %s: %s" % (known, failure))
+
+
+@contextlib.contextmanager
+def working(events, samples):
+    """Events say when the agent began and ended; the sampler ends with it."""
+    if events is not None:
+        events.start()
+    try:
+        yield
+    finally:
+        for part in (events, samples):
+            if part is not None:
+                part.stop()
+
+
 class Loop:
     """One agent at work. ``collector.index()`` gives an ``Index``, ``samples`` and ``events`` are
-    as ``Delivery`` takes them; ``sleep``, ``pick`` and ``clock`` vary in tests."""
+    as ``Delivery`` takes them, and end with ``stop()``; ``sleep``, ``pick`` and ``clock`` vary in
+    tests."""
 
     def __init__(
         self, settings, *, client, state, host, collector, samples=None, events=None,
@@ -81,11 +102,15 @@ class Loop:
 
     def once(self):
         """Enrol if needed, collect, deliver. Returns an exit code."""
+        with working(self.events, self.samples):
+            return self._once()
+
+    def _once(self):
         try:
             self._ensure_enrolled()
             outcome = self.delivery.deliver(self._collected(), etag=self.pushed.etag)
         except Unreachable as failure:
-            self._tell_unreachable(failure)
+            say_unreachable(failure)
             return EXIT_UNREACHABLE
         except enrolment.Refused as refusal:
             say("enrolment refused: %s" % refusal)
@@ -106,9 +131,10 @@ class Loop:
         signal.signal(signal.SIGTERM, _stop)
         signal.signal(signal.SIGINT, _stop)
         try:
-            self.sleep(wait_after_boot(self.host, self.pick))
-            while True:
-                self.sleep(self.cycle())
+            with working(self.events, self.samples):
+                self.sleep(wait_after_boot(self.host, self.pick))
+                while True:
+                    self.sleep(self.cycle())
         except Stop as stop:
             return stop.code
 
@@ -123,7 +149,7 @@ class Loop:
                     self._collected(), hold_index=self._holds(), etag=self.pushed.etag
                 )
         except Unreachable as failure:
-            self._tell_unreachable(failure)
+            say_unreachable(failure)
             return self.beats.next_seconds()
         except enrolment.NotYet as later:
             say(str(later))
@@ -139,8 +165,12 @@ class Loop:
     def _collected(self):
         """The index; everything is read anew for the daily self-check."""
         if self.delivery.facts.full.is_due():
-            return self.collector.index(everything=True)
-        return self.collector.index()
+            index = self.collector.index(everything=True)
+        else:
+            index = self.collector.index()
+        if self.events is not None:
+            self.events.observe(index)
+        return index
 
     def _holds(self):
         """Facts wait when heartbeats failed for a while, and after a failed index."""
@@ -196,12 +226,14 @@ class Loop:
                 self.delivery.refusal = self.pushed.refusal
                 if self.pushed.refusal:
                     say("pushed configuration refused: %s" % self.pushed.refusal)
-            if outcome.rotate and self.clock() >= self._rotate_after:
+            if outcome.rotate or self.delivery.keys.is_half_renewed:
                 self._rotate()
         except Unreachable as failure:
             say("the server broke off: %s" % failure)
 
     def _rotate(self):
+        if self.clock() < self._rotate_after:
+            return
         self._rotate_after = self.clock() + 600.0 * self.pick(0.5, 1.5)
         reply = self.delivery.keys.renew(self.client)
         if reply is None:
@@ -241,10 +273,6 @@ class Loop:
             samples=self.samples, events=self.events, clock=self.clock,
         )  # fmt: skip
         self._apply()
-
-    def _tell_unreachable(self, failure):
-        known = "is not trusted" if isinstance(failure, Untrusted) else "cannot be reached"
-        say("the server %s: %s" % (known, failure))
 
     def _tell_trouble(self):
         if self.state.trouble != self._trouble:

@@ -29,6 +29,11 @@ class Keys:
         """The token to send with data."""
         return (self.following or self.current).token
 
+    @property
+    def is_half_renewed(self):
+        """True when the reply to a request got lost: the present key may die within a day."""
+        return self.following is None and "secret" in self.state.read(NEXT)
+
     def try_all(self, send):
         """``send(token)`` with the next secret, then with the current one while it answers False.
 
