@@ -67,13 +67,19 @@ def is_zombie(number):
 
 
 def test_rows_wait_until_they_were_sent(samples):
-    samples._rows = [b'{"k":"%d"}' % number for number in range(70)]
+    samples._rows = [b'{"k":"%d"}' % number for number in range(210)]
     samples._held = sum(map(len, samples._rows))
     first = samples.waiting()
-    assert [row["k"] for row in first] == [str(number) for number in range(64)]
+    assert [row["k"] for row in first] == [str(number) for number in range(200)]
     assert all(row["n"] > 0 for row in first)
     samples.sent(first)
-    assert [row["k"] for row in samples.waiting()] == [str(number) for number in range(64, 70)]
+    assert [row["k"] for row in samples.waiting()] == [str(number) for number in range(200, 210)]
+
+
+def test_one_request_takes_no_more_than_its_bytes(samples, monkeypatch):
+    monkeypatch.setattr(child, "MAX_BATCH_BYTES", 30)
+    samples._rows = [b'{"k":"%d"}' % number for number in range(9)]
+    assert [row["k"] for row in samples.waiting()] == ["0", "1", "2"]
 
 
 def test_a_parent_that_never_sends_keeps_the_newest_rows_only(samples, monkeypatch):

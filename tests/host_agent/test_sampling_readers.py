@@ -2,7 +2,7 @@
 
 import pytest
 from underpin_agent.reading import Host
-from underpin_agent.sampling import counters, groups, machine, tasks
+from underpin_agent.sampling import counters, groups, machine, threads
 from underpin_agent.sampling.files import Files
 
 from tests.host_agent import group_tree
@@ -146,7 +146,7 @@ def test_zones_below_their_low_mark_are_counted(tree):
 def test_switches_of_threads_seen_once_count_whole_and_lower_the_coverage():
     before = {1: (10, 20, 1, 1_000, 5_000), 2: (9, 9, 9, 9, 9)}
     after = {1: (30, 24, 3, 4_001_000, 6_005_000), 3: (2, 2, 0, 0, 0)}
-    gauges, coverage = tasks.compare(before, after, 2.0, throttled_us=2_000)
+    gauges, coverage = threads.compare(before, after, 2.0, throttled_us=2_000)
     assert gauges == {
         "voluntary_switches": 11.0,
         "involuntary_switches": 3.0,
@@ -157,6 +157,6 @@ def test_switches_of_threads_seen_once_count_whole_and_lower_the_coverage():
 
 
 def test_a_thread_number_given_to_another_thread_is_a_new_thread():
-    gauges, coverage = tasks.compare({1: (10, 0, 0, 0, 0)}, {1: (4, 0, 0, 0, 0)}, 1.0, 0)
+    gauges, coverage = threads.compare({1: (10, 0, 0, 0, 0)}, {1: (4, 0, 0, 0, 0)}, 1.0, 0)
     assert gauges["voluntary_switches"] == 4.0
     assert coverage == 0.0

@@ -7,7 +7,7 @@ about 2 MiB of its own), so it costs no second interpreter. Finished rows go thr
 
 - ``schedule`` decides when to look at what (pure: clock and costs come from outside);
 - ``groups`` finds containers in the control group tree, ``counters`` reads one of them,
-  ``machine`` the host, ``tasks`` the threads of hot containers;
+  ``machine`` the host, ``threads`` those of hot ones;
 - ``glance`` looks at all containers at once, cheaply, and finds what lived between two looks;
 - ``window`` folds samples into rows of five minutes and, while hot, of ten seconds;
 - ``sampler`` joins them into one step; ``child`` runs the steps and brings rows to the parent.

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 
-MAX_ROWS = 64  # handed over at a time: one request takes no more
+MAX_ROWS, MAX_BATCH_BYTES = 200, 131_072  # handed over at a time, for one request
 MAX_HELD_BYTES, MAX_OWN_BYTES = 524_288, 262_144
 PIPE_BYTES = 262_144
 RESTART_SECONDS = 60.0
@@ -41,11 +41,17 @@ class Samples:
         self._rows, self._held = [], 0  # encoded rows; their size
 
     def waiting(self):
-        """Finished rows, oldest first, at most ``MAX_ROWS``; ``n`` is the time of handing over."""
+        """Finished rows, oldest first, as many as fit one request; ``n`` is the time of handing
+        over."""
         self._drain()
         self._ensure_running()
-        now = round(since_boot(), 1)
-        return [{**json.loads(raw), "n": now} for raw in self._rows[:MAX_ROWS]]
+        now, batch, size = round(since_boot(), 1), [], 0
+        for raw in self._rows[:MAX_ROWS]:
+            size += len(raw)
+            if batch and size > MAX_BATCH_BYTES:
+                break
+            batch.append({**json.loads(raw), "n": now})
+        return batch
 
     def sent(self, rows):
         """The server took these, as ``waiting`` gave them."""

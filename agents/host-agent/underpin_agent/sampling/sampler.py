@@ -6,7 +6,7 @@ the whole agent in microseconds; tests bring their own.
 
 from ..mountinfo import read_host_mounts
 from ..reading import ReadFailed
-from . import groups, machine, tasks
+from . import groups, machine, threads
 from .counters import PRESSURES, Reading, read_container
 from .files import Files
 from .glance import THROTTLED_PER_SECOND, Glance
@@ -109,7 +109,7 @@ class Sampler:
             self._fold_short(key, before, look, rates)
         else:
             self.short.pop(key, None)
-        return self._activity(rates), self._alarming(key, before, look, rates)
+        return _activity(rates), self._alarming(key, before, look, rates)
 
     def _host(self, _key, now):
         reading = Reading()
@@ -126,7 +126,7 @@ class Sampler:
         row = self._fold("", look, rates)
         if row is not None or "" not in self.last:
             self.longest_gap = 0.0
-        return self._activity(rates), False
+        return _activity(rates), False
 
     def _fold(self, key, look, rates):
         """Into the five-minute row; a finished one is emitted and returned."""
@@ -184,14 +184,14 @@ class Sampler:
         group = self.containers.get(key)
         if group is None or key not in self.threads:
             return {}, False
-        found = tasks.read_threads(self.files, tasks.thread_numbers(self.files, group))
+        found = threads.read_threads(self.files, threads.thread_numbers(self.files, group))
         throttled = read_container(self.files, group).counters.get("cpu_throttled_us", 0)
         before, self.threads[key] = self.threads[key], (now, found, throttled)
         window = self.long.get(key)
         if before is None or window is None or now <= before[0]:
             return {}, False
         spent = max(0, throttled - before[2])
-        gauges, coverage = tasks.compare(before[1], found, now - before[0], spent)
+        gauges, coverage = threads.compare(before[1], found, now - before[0], spent)
         for name, value in gauges.items():
             window.gauges.setdefault(name, []).append(value)
         window.marks = {one for one in window.marks if not one.startswith("task_sum")}
@@ -211,17 +211,6 @@ class Sampler:
             for name in names
         )
         return began or grown
-
-    @staticmethod
-    def _activity(rates):
-        found = {
-            "cpu": rates.get("cpu_cores"),
-            "throttled": rates.get("throttled_rate"),
-            "forks": rates.get("rates.forks"),
-        }
-        pressures = [rates.get("pressure.%s_%s" % pair) for pair in PRESSURES]
-        found["pressure"] = max((one for one in pressures if one is not None), default=None)
-        return {name: rate for name, rate in found.items() if rate is not None}
 
     def _forget(self, key):
         self.schedule.remove(key, CONTAINER)
@@ -264,3 +253,15 @@ def _shares(grown, found, seconds):
         busy = grown["cpu_total_us"] - grown.get("cpu_idle_us", 0)
         found["cpu_cores"] = round(max(0, busy) / seconds / 1e6, 4)
         found["cpu_steal"] = round(grown.get("cpu_steal_us", 0) / grown["cpu_total_us"], 5)
+
+
+def _activity(rates):
+    """The rates by which the schedule judges how unusual a look was."""
+    found = {
+        "cpu": rates.get("cpu_cores"),
+        "throttled": rates.get("throttled_rate"),
+        "forks": rates.get("rates.forks"),
+    }
+    pressures = [rates.get("pressure.%s_%s" % pair) for pair in PRESSURES]
+    found["pressure"] = max((one for one in pressures if one is not None), default=None)
+    return {name: rate for name, rate in found.items() if rate is not None}
