@@ -101,11 +101,10 @@ class Delivery:
 
     def _told_all(self, rows, remarks, standing):
         """The remarks were taken, or will never be: then only that is counted."""
-        if rows:
-            self.samples.sent(rows)
-        if not (rows and self.samples.waiting()):  # what is left goes with the next round
-            self._report_at = self._clock() + REPORT_SECONDS
+        self._report_at = self._clock() + REPORT_SECONDS
         self._told = remarks.get("refused", self._told)
         self.facts.counts = {} if standing is Standing.FINE else {"reports_refused": 1}
+        if rows:
+            self.samples.sent(rows)
         if self._rows():
             self._report_at = 0.0  # more than one request takes: go on with the next heartbeat
