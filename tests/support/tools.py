@@ -60,6 +60,7 @@ DOCKER = Tool("The throw-away docker engine", ("docker",), ("docker.io", "docker
 CONTAINERD = Tool("The throw-away docker engine", ("containerd",), ("containerd",))
 RUNC = Tool("The throw-away docker engine", ("runc",), ("runc",), SBIN)
 BUSYBOX = Tool("The image of the test containers", ("busybox",), ("busybox-static",))
+PODMAN = Tool("The tests on podman's containers", ("podman",), ("podman",))
 CHROMIUM = Tool(
     "The browser tests", ("chromium", "google-chrome-stable"), ("chromium", "fonts-dejavu-core")
 )
@@ -75,6 +76,7 @@ ALL = (
     CONTAINERD,
     RUNC,
     BUSYBOX,
+    PODMAN,
     CHROMIUM,
     PDFTOPPM,
     SETPRIV,

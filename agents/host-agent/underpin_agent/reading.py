@@ -116,6 +116,15 @@ class Host:
         except OSError as error:
             raise named_failure(path, error) from None
 
+    def handle(self, path):
+        """An O_PATH descriptor of the path itself: needs no right to list the folder it lies in."""
+        folder, name = os.path.split(path)
+        try:
+            with self._at(folder) as fd:
+                return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+        except OSError as error:
+            raise named_failure(path, error) from None
+
     def exists(self, path):
         """True when the path is there; Denied and other failures are raised, not hidden."""
         try:

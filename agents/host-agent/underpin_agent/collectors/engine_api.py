@@ -44,7 +44,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 def get_json(host, socket_path, url):
     """The JSON answer to ``GET url``. Raises ReadFailed: Absent, Denied or TimedOut among them."""
-    descriptor = _opened(host, socket_path)
+    descriptor = host.handle(socket_path)
     connection = _UnixConnection(descriptor)
     deadline = threading.Timer(_DEADLINE_SECONDS, connection.abort)
     deadline.daemon = True
@@ -77,16 +77,6 @@ def _failure(socket_path, error, is_aborted):
     if isinstance(error, OSError):
         return named_failure(socket_path, error)
     return ReadFailed(socket_path, "EPROTO")
-
-
-def _opened(host, socket_path):
-    """An O_PATH descriptor of the socket itself, found below the host's root."""
-    folder, name = os.path.split(socket_path)
-    try:
-        with host.folder(folder) as opened:
-            return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=opened.fd)
-    except OSError as error:
-        raise named_failure(socket_path, error) from None
 
 
 def _parsed(socket_path, status, text):
