@@ -17,11 +17,10 @@ from .membership import REENROL_SECONDS, Membership
 from .policy_file import Policy
 from .pushed import Pushed
 from .state import reserved_counter
-from .ticks import phase_of, seconds_until_tick
+from .ticks import phase_of, seconds_until_tick, wait_after_boot
 
 INTERVAL_SECONDS = 60.0
 EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_LATER = 0, 3, 4, 5
-RECENT_BOOT_SECONDS = 180.0
 OUTAGE_FAILURES, OUTAGE_SPREAD_SECONDS = 3, 300.0
 REFUSED_KEY = {
     Standing.REVOKED: "its key was revoked; it asks again in some hours",
@@ -59,6 +58,14 @@ def say_unreachable(failure):
     """A server whose certificate does not hold is something else than one that is down."""
     known = "is not trusted" if isinstance(failure, Untrusted) else "cannot be reached"
     say("the server %s: %s" % (known, failure))
+
+
+def use_configuration(configuration, *parts):
+    """Hand it to each part that has a ``use_configuration``."""
+    for part in parts:
+        use = getattr(part, "use_configuration", None)
+        if use is not None:
+            use(configuration)
 
 
 @contextlib.contextmanager
@@ -250,10 +257,7 @@ class Loop:
         self.interval = float(max(asked, self.settings.policy.interval, self.settings.interval))
         if salt is not None:
             self.collector.use_salt(salt)
-        for part in (self.collector, self.samples, self.events):
-            use = getattr(part, "use_configuration", None)
-            if use is not None:
-                use(holds)
+        use_configuration(holds, self.collector, self.samples, self.events)
 
     def _enrol_again(self):
         if self.membership.lost():
@@ -278,15 +282,6 @@ class Loop:
         if self.state.trouble != self._trouble:
             self._trouble = self.state.trouble
             say("state folder: %s" % (self._trouble or "writable again"))
-
-
-def wait_after_boot(host, pick):
-    """Seconds to wait before the first request: hosts that boot together must not call together."""
-    try:
-        uptime = float(host.line("/proc/uptime").split()[0])
-    except Exception:  # noqa: BLE001 a wait is not worth failing for
-        return 0.0
-    return pick(0.0, 60.0) if uptime < RECENT_BOOT_SECONDS else 0.0
 
 
 def _interval(value):

@@ -7,6 +7,7 @@ import time
 
 DAY_SECONDS = 86_400.0
 JITTER = 0.05
+RECENT_BOOT_SECONDS = 180.0
 
 
 def phase_of(host_id):
@@ -23,6 +24,15 @@ def seconds_until_tick(now, interval, phase, pick):
     offset = phase * interval
     number = math.ceil((now + interval / 2 - offset) / interval)
     return number * interval + offset - now + interval * pick(-JITTER, JITTER)
+
+
+def wait_after_boot(host, pick):
+    """Seconds to wait before the first request: hosts that boot together must not call together."""
+    try:
+        uptime = float(host.line("/proc/uptime").split()[0])
+    except Exception:  # noqa: BLE001 a wait is not worth failing for
+        return 0.0
+    return pick(0.0, 60.0) if uptime < RECENT_BOOT_SECONDS else 0.0
 
 
 class FullIndex:
