@@ -77,15 +77,35 @@
     within.querySelectorAll("[data-copy]").forEach(function (button) { button.hidden = false; });
   }
 
+  function boxes(name) { return document.querySelectorAll("input[type=checkbox][name=" + name + "]"); }
+
+  // Rows that are ticked in a list: one box for the whole page, and the number beside the form.
+  function showChosen() {
+    document.querySelectorAll("[data-choose-all]").forEach(function (all) {
+      var rows = Array.from(boxes(all.getAttribute("data-choose-all")));
+      var count = rows.filter(function (box) { return box.checked; }).length;
+      all.hidden = !rows.length;
+      all.checked = rows.length > 0 && count === rows.length;
+      all.indeterminate = count > 0 && count < rows.length;
+    });
+    document.querySelectorAll("[data-chosen]").forEach(function (place) {
+      var count = Array.from(boxes(place.getAttribute("data-chosen"))).filter(function (box) { return box.checked; }).length;
+      place.textContent = count ? count + " chosen" : "";
+      if (count && place.closest("details")) { place.closest("details").open = true; }
+    });
+  }
+
   function ready() {
     root.classList.add("scripted");
     labelTheme();
     showTimes(document);
     showCopyButtons(document);
+    showChosen();
     // What htmx swapped in; it also fires when a swap replaced its own target.
     document.body.addEventListener("htmx:load", function (event) {
       showTimes(event.target);
       showCopyButtons(event.target);
+      showChosen();
     });
   }
 
@@ -94,6 +114,13 @@
     if (!button) { return; }
     if (button.hasAttribute("data-theme-toggle")) { switchTheme(); }
     if (button.hasAttribute("data-copy")) { copy(button); }
+  });
+
+  document.addEventListener("change", function (event) {
+    if (event.target.hasAttribute("data-choose-all")) {
+      boxes(event.target.getAttribute("data-choose-all")).forEach(function (box) { box.checked = event.target.checked; });
+    }
+    if (event.target.type === "checkbox") { showChosen(); }
   });
 
   document.addEventListener("keydown", function (event) {

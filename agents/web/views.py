@@ -1,10 +1,8 @@
 """Pages for adding hosts, and the download of the agent."""
 
 import uuid
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,13 +11,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents.models import EnrolmentToken
 from agents.selectors.enrolment import arrivals, token_of, tokens_of
-from agents.services.enrolment_tokens import token_make, token_revoke
-from agents.web.forms import TokenForm
 from agents.selectors.program import BUILD_COMMAND, NAME, program
+from agents.services.enrolment_tokens import token_make, token_revoke
+from agents.web.address import is_plain_http, server_address
+from agents.web.forms import TokenForm
 from workbench.core.access.request import Caller, MemberRequest
 from workbench.core.errors import Conflict
-
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @require_http_methods(["GET", "POST"])
@@ -74,17 +71,6 @@ def agent_download(request: HttpRequest) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="{NAME}"'
     response["X-Checksum-Sha256"] = built.sha256
     return response
-
-
-def server_address(request: HttpRequest) -> str:
-    """The address that agents are told to use."""
-    return settings.PUBLIC_URL.rstrip("/") or request.build_absolute_uri("/").rstrip("/")
-
-
-def is_plain_http(server: str) -> bool:
-    """True when facts would travel unprotected to another machine: the agent asks to be told so."""
-    parts = urlsplit(server)
-    return parts.scheme == "http" and parts.hostname not in LOOPBACK
 
 
 def _around(caller: Caller) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from django.db.models.expressions import Combinable
 from agents.facts.containers import STOPPED_STATES
 from agents.models import Container, Host, HostState
 from assessments.models import Judgement
-from assessments.selectors.hosts import levels_by, worst_of
+from assessments.selectors.hosts import levels_by
+from assessments.selectors.worst import worst_of
 from workbench.core.models import Workspace
 
 PAGE_ROWS: Final = 50

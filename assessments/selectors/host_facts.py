@@ -46,9 +46,19 @@ class HostSummary:
 
     lines: tuple[tuple[str, str], ...] = ()
     agent: str = ""
+    agent_digest: str = ""
     outside: tuple[str, ...] = ()
     failed: tuple[Missing, ...] = ()
     missing: tuple[Missing, ...] = ()
+
+    @property
+    def by_right(self) -> tuple[tuple[str, tuple[Missing, ...]], ...]:
+        """What could not be read, by the right that would give it; without a known one last."""
+        found: dict[str, list[Missing]] = {}
+        for item in self.missing:
+            found.setdefault(item.needs, []).append(item)
+        ordered = sorted(found.items(), key=lambda pair: (not pair[0], -len(pair[1]), pair[0]))
+        return tuple((needs, tuple(items)) for needs, items in ordered)
 
 
 def summary_of(facts: PrintedFacts) -> HostSummary:
@@ -65,6 +75,7 @@ def summary_of(facts: PrintedFacts) -> HostSummary:
     return HostSummary(
         lines=tuple((name, words) for name, words in _lines(document) if words),
         agent=AGENT_LEVELS.get(level, ""),
+        agent_digest=text(at(document, "agent.binary_sha256")),
         outside=tuple(name for name in NAMESPACES if initial.get(name) is False),
         failed=tuple(item for item in missing if item.path in SECTIONS),
         missing=tuple(item for item in missing if item.path not in SECTIONS),

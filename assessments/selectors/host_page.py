@@ -10,11 +10,13 @@ from typing import Final, NamedTuple
 
 from agents.models import Host
 from agents.selectors.printed import printed_facts
+from agents.selectors.program import served_version
 from assessments.catalogue.loader import load_catalogue
 from assessments.figures.names import level_word
 from assessments.models import Finding
 from assessments.selectors.containers import ContainerRow, containers_on
 from assessments.selectors.counts import Tally, counts_by
+from assessments.selectors.host_condition import HostCondition, condition_of
 from assessments.selectors.host_facts import HostSummary, summary_of
 from assessments.selectors.hosts import HostRow, host_rows
 from assessments.selectors.strata import Layer, strata_of
@@ -93,6 +95,7 @@ class HostPage:
 
     row: HostRow
     summary: HostSummary
+    condition: HostCondition
     posture: Tally
     strata: tuple[Layer, ...]
     broken: tuple[Broken, ...]
@@ -122,14 +125,18 @@ class HostPage:
 
 def host_page(workspace: Workspace, pk: uuid.UUID, *, now: datetime) -> HostPage | None:
     """One host of the workspace, or None. 15 queries, and one per 500 bodies of facts."""
-    host = Host.objects.of(workspace).select_related("live", "workspace").filter(pk=pk).first()
+    rows = Host.objects.of(workspace).select_related("live", "workspace", "agent__claims")
+    host = rows.filter(pk=pk).first()
     if host is None:
         return None
     facts = printed_facts(host)
     broken, reasons = _findings(host)
+    row = host_rows([host], now=now, served=served_version())[0]
+    summary = summary_of(facts) if facts else HostSummary()
     return HostPage(
-        row=host_rows([host], now=now)[0],
-        summary=summary_of(facts) if facts else HostSummary(),
+        row=row,
+        summary=summary,
+        condition=condition_of(row, summary),
         posture=counts_by(workspace, now=now, hosts=[host]).total,
         strata=strata_of(workspace, now=now, host=host),
         broken=broken,

@@ -11,10 +11,13 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, RowNumber
 
 from agents.models import Container, Host, HostState
-from agents.selectors.population import hosts_present, is_degraded, is_silent, silent_before
+from agents.selectors.population import hosts_present, population_of, silent_before, versions_of
+from agents.selectors.program import is_older, served_version
 from assessments.models import Finding, Judgement
 from assessments.selectors.findings import row_of
+from assessments.selectors.host_filters import HostFilters, hosts_matching, states_counted
 from assessments.selectors.sentences import clause_of
+from assessments.selectors.worst import worst_of
 from workbench.core.models import Workspace
 
 PAGE_ROWS: Final = 50
@@ -28,16 +31,6 @@ ESCAPES_FIRST: Final = Case(
 
 
 @dataclass(frozen=True, slots=True)
-class HostFilters:
-    """What a list of hosts was narrowed to."""
-
-    state: str = ""
-    level: int | None = None
-    q: str = ""
-    sort: str = "risk"
-
-
-@dataclass(frozen=True, slots=True)
 class HostRow:
     """One host with its open findings per level (index 0 holds the unknowns) and containers."""
 
@@ -47,17 +40,15 @@ class HostRow:
     is_silent: bool
     last_seen: datetime | None
     judged_number: int
+    is_current: bool
+    is_revoked: bool = False
+    is_outdated: bool = False
     why: str = ""
 
     @property
     def is_judged(self) -> bool:
         """True when some facts of the host were judged: only then does "none open" say anything."""
         return self.judged_number > 0
-
-    @property
-    def is_current(self) -> bool:
-        """True when the newest facts were judged."""
-        return self.judged_number >= self.host.facts_number
 
     @property
     def level(self) -> int:
@@ -87,20 +78,15 @@ class HostRow:
 
 @dataclass(frozen=True, slots=True)
 class HostList:
-    """The hosts of one page, and the page for the links below."""
+    """The hosts of one page, the page for the links below, and how many there are of each state."""
 
     rows: tuple[HostRow, ...]
     page: Page[Any]
+    states: list[tuple[str, str, int | None]]
+    pending: int
+    enrolled: int
 
 
-STATES: Final[Mapping[str, str]] = {
-    "": "Any state",
-    "reporting": "Reporting",
-    "silent": "Silent",
-    "degraded": "Agent without root",
-    "pending": "Waiting for approval",
-    "forked": "Identity used twice",
-}
 SORTS: Final[Mapping[str, tuple[str | Combinable, ...]]] = {
     "risk": (F("worst").desc(), "name", "pk"),
     "name": ("name", "pk"),
@@ -110,43 +96,51 @@ SORTS: Final[Mapping[str, tuple[str | Combinable, ...]]] = {
 
 
 def hosts_list(workspace: Workspace, filters: HostFilters, *, now: datetime, page: int) -> HostList:
-    """One page of hosts. Five queries."""
-    rows = hosts_present(workspace).filter(_in_state(filters.state, now=now))
-    if filters.q:
-        text = filters.q
-        named = Q(name__icontains=text) | Q(os_name__icontains=text)
-        rows = rows.filter(named | Q(kernel_release__icontains=text))
-    rows = rows.annotate(worst=worst_of("host"))
-    if filters.level is not None:
-        rows = rows.filter(worst=filters.level)
-    ordered = rows.select_related("live").order_by(*SORTS[filters.sort])
+    """One page of hosts. Seven queries."""
+    versions, served = versions_of(workspace), served_version()
+    population = population_of(workspace, now=now)
+    rows = hosts_matching(workspace, filters, now=now).annotate(worst=worst_of("host"))
+    ordered = rows.select_related("live", "agent").order_by(*SORTS[filters.sort])
     found = Paginator(ordered, PAGE_ROWS).get_page(page)
-    return HostList(host_rows(list(found), now=now), found)
+    return HostList(
+        rows=host_rows(list(found), now=now, served=served),
+        page=found,
+        states=states_counted(population, versions, served=served),
+        pending=population.pending,
+        enrolled=population.enrolled,
+    )
 
 
-def worst_of(column: str) -> Coalesce:
-    """Subquery: the worst open level of the outer row's findings, 0 when nothing fails."""
-    mine = Finding.unscoped.filter(**{f"{column}_id": OuterRef("pk")}, closed_at__isnull=True)
-    return Coalesce(Subquery(mine.order_by("-level").values("level")[:1]), 0)
-
-
-def host_rows(hosts: Sequence[Host], *, now: datetime) -> tuple[HostRow, ...]:
-    """The hosts with their counts. Three queries."""
+def host_rows(hosts: Sequence[Host], *, now: datetime, served: str = "") -> tuple[HostRow, ...]:
+    """The hosts with their counts. Three queries, when their live row and agent are at hand."""
     levels = levels_by("host_id", [host.pk for host in hosts])
     alive = Container.unscoped.filter(host__in=hosts, gone_at__isnull=True)
     containers = dict(alive.values_list("host_id").annotate(Count("pk")))
-    judged = Judgement.objects.filter(host__in=hosts)
-    numbers = dict(judged.values_list("host_id").annotate(Max("facts_number")))
+    numbers, current = _judged_numbers(hosts)
     return tuple(
         HostRow(
             host=host,
             levels=levels.get(host.pk, (0,) * 6),
             containers=containers.get(host.pk, 0),
             is_silent=is_silent_now(host, now=now),
+            is_revoked=is_revoked_now(host),
+            is_outdated=bool(host.agent_version) and is_older(host.agent_version, than=served),
             last_seen=last_seen_of(host),
             judged_number=numbers.get(host.pk, 0),
+            is_current=current.get(host.pk, -1) >= host.facts_number,
         )
         for host in hosts
+    )
+
+
+def _judged_numbers(hosts: Sequence[Host]) -> tuple[dict[object, int], dict[object, int]]:
+    """The newest facts that were judged per host: at all, and with what people say of it now."""
+    rows = Judgement.objects.filter(host__in=hosts).values_list("host_id")
+    as_it_is = Q(assignment_number=F("host__assignment_number"))
+    found = list(rows.annotate(Max("facts_number"), now=Max("facts_number", filter=as_it_is)))
+    return (
+        {pk: newest for pk, newest, _ in found},
+        {pk: newest for pk, _, newest in found if newest is not None},
     )
 
 
@@ -164,7 +158,7 @@ def worst_hosts(workspace: Workspace, *, now: datetime) -> tuple[HostRow, ...]:
     rows = hosts_present(workspace).annotate(
         worst=worst_of("host"), at_5=_count_at(5), at_4=_count_at(4)
     )
-    failing = rows.filter(worst__gt=0).select_related("live")
+    failing = rows.filter(worst__gt=0).select_related("live", "agent")
     ordered = failing.order_by("-worst", "-at_5", "-at_4", "name")
     hosts = list(ordered[:WORST_SHOWN])
     reasons = _reasons(hosts)
@@ -202,19 +196,14 @@ def last_seen_of(host: Host) -> datetime | None:
     return live.last_seen if live else None
 
 
+def is_revoked_now(host: Host) -> bool:
+    """True when the key of its agent was taken back."""
+    agent = getattr(host, "agent", None)
+    return agent is not None and agent.revoked_at is not None
+
+
 def is_silent_now(host: Host, *, now: datetime) -> bool:
-    """True for an active host that missed three beats."""
+    """True for an active host that missed three beats, though its key holds."""
     seen = last_seen_of(host)
     is_late = seen is None or seen < silent_before(now)
-    return host.state == HostState.ACTIVE and is_late
-
-
-def _in_state(state: str, *, now: datetime) -> Q:
-    active = Q(state=HostState.ACTIVE)
-    return {
-        "reporting": active & Q(live__last_seen__gte=silent_before(now)),
-        "silent": is_silent(now),
-        "degraded": is_degraded(),
-        "pending": Q(state=HostState.PENDING),
-        "forked": Q(state=HostState.FORKED),
-    }.get(state, Q())
+    return host.state == HostState.ACTIVE and is_late and not is_revoked_now(host)

@@ -5,11 +5,12 @@ from collections.abc import Container
 
 from django.http import QueryDict
 
+from agents.models import Criticality
 from assessments.figures.names import LEVELS_WORST_FIRST
 from assessments.selectors import containers, findings, hosts
 from assessments.selectors.containers import ContainerFilters
 from assessments.selectors.findings import FindingFilters, Shown
-from assessments.selectors.hosts import HostFilters
+from assessments.selectors.host_filters import STATES, HostFilters
 
 MAX_CHARACTERS = 200
 MAX_PAGE = 100_000
@@ -37,9 +38,12 @@ def finding_filters(query: QueryDict) -> FindingFilters:
 def host_filters(query: QueryDict) -> HostFilters:
     """Filters of a list of hosts."""
     return HostFilters(
-        state=word(query, "state", hosts.STATES),
+        state=word(query, "state", STATES),
         level=level(query, "level"),
         q=text(query, "q"),
+        label=text(query, "label"),
+        criticality=word(query, "criticality", Criticality.values),
+        token=identifier(query, "token"),
         sort=word(query, "sort", hosts.SORTS) or "risk",
     )
 

@@ -2,11 +2,13 @@
 
 from django.urls import path
 
-from assessments.web import api_tokens, reports, views
+from assessments.web import api_tokens, host_actions, reports, views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("hosts/", views.hosts, name="hosts"),
+    path("hosts/assign/", host_actions.hosts_assign, name="hosts-assign"),
+    path("hosts/move/", host_actions.hosts_move, name="hosts-move"),
     path("hosts/<uuid:pk>/", views.host, name="host"),
     path("containers/", views.containers, name="containers"),
     path("containers/<uuid:pk>/", views.container, name="container"),

@@ -8,13 +8,15 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from agents.models import Criticality
+from agents.web.address import server_address
 from assessments.figures.names import AREAS, LAYERS, LEVELS_WORST_FIRST, MECHANISMS, level_word
 from assessments.selectors.container_page import container_page
 from assessments.selectors.containers import containers_list
 from assessments.selectors.finding_page import finding_page
 from assessments.selectors.findings import findings_list
 from assessments.selectors.host_page import host_page
-from assessments.selectors.hosts import STATES, hosts_list
+from assessments.selectors.hosts import hosts_list
 from assessments.selectors.overview import overview_of
 from assessments.web.filters import (
     container_filters,
@@ -22,6 +24,7 @@ from assessments.web.filters import (
     host_filters,
     page_number,
 )
+from assessments.web.host_actions import rights_of
 from workbench.core.access.request import MemberRequest
 
 LEVELS = [(level, level_word(level)) for level in LEVELS_WORST_FIRST]
@@ -46,7 +49,9 @@ def hosts(request: MemberRequest) -> HttpResponse:
         "page": found.page,
         "filters": filters,
         "levels": LEVELS,
-        "states": STATES,
+        "list": found,
+        "criticalities": Criticality.choices,
+        "rights": rights_of(request.caller),
     }
     return render(request, "hosts.html", context)
 
@@ -57,7 +62,15 @@ def host(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     found = host_page(request.caller.workspace, pk, now=timezone.now())
     if found is None:
         raise Http404
-    return render(request, "host.html", {"page": found, "host": found.host, "strata": found.strata})
+    context = {
+        "page": found,
+        "host": found.host,
+        "strata": found.strata,
+        "criticalities": Criticality.choices,
+        "rights": rights_of(request.caller),
+        "server": server_address(request),
+    }
+    return render(request, "host.html", context)
 
 
 @require_GET

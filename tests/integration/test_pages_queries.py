@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 SIGNED_IN = 3
 QUERIES = {
     "overview": 15,
-    "hosts": 5,
+    "hosts": 7,
     "containers": 4,
     "findings": 3,
     "reports": 2,

@@ -63,6 +63,8 @@ AGENT_ROUTES: Final = {
 PAGE_ROUTES: Final = {
     "overview": MEMBERS,
     "hosts": MEMBERS,
+    "hosts-assign": WORKERS,
+    "hosts-move": ADMINS,
     "host": MEMBERS,
     "containers": MEMBERS,
     "container": MEMBERS,
