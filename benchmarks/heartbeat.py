@@ -87,13 +87,15 @@ def heartbeat_call(handler: object) -> Callable[[], None]:
     import base64
     import hashlib
 
+    from django.utils import timezone
+
     from agents.live.base import Known
     from agents.live.store import live_store
     from agents.services.agent_tokens import tag_for
 
     secret, host = os.urandom(32), uuid.uuid4()
     secret_hash = hashlib.sha256(secret).hexdigest()
-    live_store().put(host, Known(secret_hash, "active", "a" * 64))
+    live_store().put(host, Known(secret_hash, "active", "a" * 64), now=timezone.now())
     text = base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
     header = f"Bearer k1.{host}.{text}.{tag_for(host, secret_hash)}"
     body = json.dumps({"v": 1, "b": "3f2c9a01", "n": 18231, "d": "a" * 32, "q": 0}).encode()

@@ -9,6 +9,9 @@ endpoints = [
     path("hb", ingest.heartbeat, name="heartbeat"),
     path("index", ingest.index, name="index"),
     path("blobs", ingest.blobs, name="blobs"),
+    path("rotate", ingest.rotate, name="rotate"),
+    path("config", ingest.config, name="config"),
+    path("agent/latest", ingest.latest, name="latest"),
 ]
 
 urlpatterns = [path("i/v1/", include((endpoints, "ingest")))]

@@ -1,6 +1,6 @@
 """The bodies that agents send, as types (agent protocol, ingest v1). Unknown fields are ignored."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -13,7 +13,13 @@ Text = Annotated[str, Meta(max_length=1_048_576)]
 Key = Annotated[str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z0-9_.:-]+$")]
 SectionName = Annotated[str, Meta(min_length=1, max_length=40, pattern="^[a-z][a-z0-9_.]*$")]
 Counter = Annotated[int, Meta(ge=0, le=2**62)]
+# Redis compares counters as floating-point numbers, which are exact up to here.
+BeatCounter = Annotated[int, Meta(ge=0, le=2**53)]
+Protocol = Annotated[int, Meta(ge=0, le=2**31)]
+# The oldest protocol that is still served; older agents are answered 426.
+MIN_PROTOCOL = 1
 
+ROTATE_LIMITS = Limits(max_wire_bytes=1_024, max_raw_bytes=1_024, max_depth=3, max_keys=32)
 ENROL_LIMITS = Limits(max_wire_bytes=16_384, max_raw_bytes=16_384, max_depth=4, max_keys=200)
 HEARTBEAT_LIMITS = Limits(max_wire_bytes=1_024, max_raw_bytes=1_024, max_depth=3, max_keys=32)
 INDEX_LIMITS = Limits(
@@ -30,8 +36,14 @@ BODY_LIMITS = Limits(
 )
 
 
-class Enrol(Struct):
-    """POST /enrol."""
+class Message(Struct):
+    """What every body has: the protocol that its agent speaks."""
+
+    v: Protocol = 1
+
+
+class Enrol(Message, kw_only=True):
+    """POST /enrol. ``proof`` is the data token that a machine held before, when it still has it."""
 
     token: Short
     nonce: Annotated[str, Meta(min_length=8, max_length=64, pattern="^[0-9a-f]+$")]
@@ -41,15 +53,25 @@ class Enrol(Struct):
     boot: Annotated[str, Meta(max_length=36)] = ""
     labels: dict[Short, Short] = msgspec.field(default_factory=dict)
     agent: Annotated[str, Meta(max_length=40)] = ""
+    proof: Short = ""
 
 
-class Heartbeat(Struct):
-    """POST /hb: boot id prefix, counter, first half of the root digest."""
+class Heartbeat(Message, kw_only=True):
+    """POST /hb: boot id prefix, counter, first half of the root digest, last event, the name of
+    the configuration held, and ``memory`` while the spool is not on disk."""
 
     b: Annotated[str, Meta(max_length=36)]
-    n: Counter
+    n: BeatCounter
     d: Annotated[str, Meta(pattern="^[0-9a-f]{0,64}$")] = ""
     q: Counter = 0
+    c: Annotated[str, Meta(pattern="^[0-9a-f]{0,32}$")] | None = None
+    s: Annotated[str, Meta(pattern="^[a-z]{0,10}$")] = ""
+
+
+class Rotate(Message, kw_only=True):
+    """POST /rotate: the hash of the key that is to follow."""
+
+    secret_hash: Hex64
 
 
 class Missing(Struct):
@@ -59,18 +81,29 @@ class Missing(Struct):
     need: Short | msgspec.UnsetType = msgspec.UNSET
 
 
-class Index(Struct):
-    """POST /index: what holds now, by digest; small bodies ride along."""
+class Index(Message, kw_only=True):
+    """POST /index: what holds now, by digest; small bodies ride along.
+
+    With ``delta`` only what changed since ``prev``, and the names of what is gone; ``root`` is
+    always that of the resulting whole. The number of containers is checked by the service, which
+    flags the host. ``counts`` and ``refused`` are the agent's remarks about itself.
+    """
 
     gen: Annotated[int, Meta(ge=1, le=2**62)]
     root: Hex64
     sections: dict[SectionName, Hex64 | Missing]
-    containers: Annotated[list[tuple[Key, Hex64, Hex64]], Meta(max_length=5_000)]
+    containers: list[tuple[Key, Hex64, Hex64]]
     inline: dict[Hex64, Text] = msgspec.field(default_factory=dict)
     prev: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
+    delta: bool = False
+    sections_gone: Annotated[list[SectionName], Meta(max_length=200)] = []
+    gone: Annotated[list[Key], Meta(max_length=10_000)] = []
+    samples: list[Any] = []
+    counts: dict[Key, Counter] = msgspec.field(default_factory=dict)
+    refused: Annotated[str, Meta(max_length=255)] = ""
 
 
-class Blobs(Struct):
+class Blobs(Message, kw_only=True):
     """POST /blobs: bodies that an index reply asked for."""
 
     blobs: dict[Hex64, Text]

@@ -1,39 +1,36 @@
-"""One Redis script, called with as little between us and the socket as the client library allows.
+"""One Redis script, called with nothing between us and the socket but the protocol's own coder.
 
-A call through ``redis.Redis`` costs three times the CPU (pool, retry, telemetry): too much for
-every heartbeat. Connections, sign-in and TLS are still the library's.
+A call through ``redis.Redis`` costs four times the CPU (pool, retry, telemetry): too much for
+every heartbeat. Scripts are all this can do; everything else goes through the library.
 """
 
 import hashlib
+import socket
+import ssl
+import struct
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
+import hiredis
 import redis
-from redis.backoff import NoBackoff
+from redis.connection import parse_url
 from redis.exceptions import NoScriptError
-from redis.retry import Retry
 
-TIMEOUT_SECONDS: Final = 2
+REPLY_BYTES = 4_096
+Word = str | int
 
 
 class RedisScript:
-    """A script that the server keeps under its SHA-1 (EVALSHA)."""
+    """A script that the server keeps under its SHA-1 (EVALSHA); an answer may take ``seconds``."""
 
-    def __init__(self, text: str, *, url: str) -> None:
+    def __init__(self, text: str, *, url: str, seconds: float = 2.0) -> None:
         self._text = text
         self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-        self._pool = redis.ConnectionPool.from_url(
-            url,
-            decode_responses=True,
-            socket_timeout=TIMEOUT_SECONDS,
-            socket_connect_timeout=TIMEOUT_SECONDS,
-            retry=Retry(NoBackoff(), 0),  # a heartbeat has the database to fall back on
-        )
+        self._url, self._seconds = url, seconds
         # Last in, first out, and safe between threads: append and pop are one step each.
-        self._free: list[Any] = []
+        self._free: list[_Line] = []
 
-    def __call__(self, keys: Sequence[str], args: Sequence[str | int]) -> str:
+    def __call__(self, keys: Sequence[str], args: Sequence[Word]) -> Any:
         """The script's answer.
 
         Raises:
@@ -45,29 +42,84 @@ class RedisScript:
         except NoScriptError:
             return self._ask("EVAL", self._text, *words)
 
-    def _ask(self, *command: str | int) -> str:
-        kept = self._take()
-        if kept is not None:
-            # One that the server closed meanwhile is no reason to give up.
-            with suppress(redis.ConnectionError):
-                return self._exchange(kept, command)
-        return self._exchange(self._pool.make_connection(), command)
-
-    def _take(self) -> Any:
+    def _ask(self, *words: Word) -> Any:
         try:
-            return self._free.pop()
+            line = self._free.pop()
         except IndexError:
-            return None
-
-    def _exchange(self, connection: Any, command: Sequence[str | int]) -> str:
+            line = _Line(self._url, seconds=self._seconds)
         try:
-            connection.send_command(*command)
-            answer: str = connection.read_response()
-        except redis.ResponseError:
-            self._free.append(connection)
-            raise
-        except BaseException:
-            connection.disconnect()
-            raise
-        self._free.append(connection)
+            answer = line.ask(words)
+        except _Closed:  # by the server while it was kept here, which is no reason to give up
+            line = _Line(self._url, seconds=self._seconds)
+            answer = line.ask(words)
+        self._free.append(line)
+        if isinstance(answer, hiredis.ReplyError):
+            text = str(answer)
+            raise NoScriptError(text) if text.startswith("NOSCRIPT") else redis.ResponseError(text)
         return answer
+
+
+class _Closed(redis.ConnectionError):
+    """The server has ended this connection."""
+
+
+class _Line:
+    """One connection, signed in. It is dropped on every error."""
+
+    def __init__(self, url: str, *, seconds: float) -> None:
+        self._reader = hiredis.Reader(encoding="utf-8")
+        try:
+            self._socket = _connect(parse_url(url), seconds=seconds)
+        except OSError as error:
+            raise redis.ConnectionError(str(error)) from None
+        for words in _greeting(parse_url(url)):
+            if isinstance(answer := self.ask(words), hiredis.ReplyError):
+                raise redis.AuthenticationError(str(answer))
+
+    def ask(self, words: Sequence[Word]) -> Any:
+        """The answer to one command; a refusal is returned, not raised."""
+        try:
+            self._socket.sendall(hiredis.pack_command(tuple(words)))
+            while (answer := self._reader.gets()) is False:
+                got = self._socket.recv(REPLY_BYTES)
+                if not got:
+                    raise ConnectionResetError
+                self._reader.feed(got)
+        except (ConnectionResetError, BrokenPipeError):
+            self._socket.close()
+            message = "Redis closed the connection"
+            raise _Closed(message) from None
+        except (OSError, hiredis.ProtocolError) as error:
+            self._socket.close()
+            raise redis.TimeoutError(str(error)) from None
+        return answer
+
+
+def _connect(where: dict[str, Any], *, seconds: float) -> socket.socket:
+    if "path" in where:
+        made = socket.socket(socket.AF_UNIX)
+        made.settimeout(seconds)
+        made.connect(where["path"])
+    else:
+        host, port = where.get("host", "localhost"), where.get("port", 6379)
+        made = socket.create_connection((host, port), timeout=seconds)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if issubclass(where.get("connection_class", redis.Connection), redis.SSLConnection):
+            context = ssl.create_default_context(cafile=where.get("ssl_ca_certs"))
+            made = context.wrap_socket(made, server_hostname=host)
+    # The kernel keeps the time from here on: Python's own timeouts cost a poll() each.
+    made.settimeout(None)
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        whole, rest = divmod(seconds, 1)
+        made.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", int(whole), int(rest * 1e6)))
+    return made
+
+
+def _greeting(where: dict[str, Any]) -> list[tuple[Word, ...]]:
+    """AUTH and SELECT as the address asks for them."""
+    found: list[tuple[Word, ...]] = []
+    if where.get("password"):
+        found.append(("AUTH", where.get("username") or "default", where["password"]))
+    if where.get("db"):
+        found.append(("SELECT", where["db"]))
+    return found

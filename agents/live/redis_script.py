@@ -64,11 +64,12 @@ if state == 'f' then
   if boot == k[4] then
     redis.call('HSET', KEYS[1], 't', 'a', 'p', v[1] or '', 'm', v[2] or '0')
   else
-    redis.call('HSET', KEYS[1], 't', 'a', 'b', boot, 'n', counter, 'p', k[4], 'm', k[5])
+    redis.call('HSET', KEYS[1], 't', 'a', 'b', boot, 'n', counter,
+      'p', k[4] or '', 'm', k[5] or '0')
   end
   redis.call('HDEL', KEYS[1], 'v', 'w', 'k', 'j', 'i')
   word = 'rolled_back'
-elseif not k[4] or k[4] == '' then
+elseif state == 'p' or not k[4] or k[4] == '' then
   redis.call('HSET', KEYS[1], 'l', now, 'b', boot, 'n', ARGV[3])
 elseif boot == k[4] then
   if n > tonumber(k[5]) then
@@ -85,7 +86,7 @@ elseif boot == k[6] or n <= tonumber(k[5]) then
 else
   redis.call('HSET', KEYS[1], 'l', now, 'b', boot, 'n', ARGV[3], 'p', k[4], 'm', k[5])
 end
-if word == 'fine' and k[3] ~= ARGV[4] and state ~= 'p' then word = 'index_wanted' end
+if word == 'fine' and (k[3] or '') ~= ARGV[4] and state ~= 'p' then word = 'index_wanted' end
 if k[9] and now >= tonumber(k[9]) then flags = flags .. 'r' end
 if ARGV[7] ~= '-' and (k[8] or '') ~= ARGV[7] then return said(word, k[8] or '') end
 return said(word)

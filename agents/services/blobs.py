@@ -2,10 +2,17 @@
 
 import gzip
 import hashlib
+import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from agents.models import Blob
+from django.conf import settings
+from django.db import transaction
+
+from agents.facts.canonical import canonical_bytes
+from agents.facts.secret_text import cleaned_value
+from agents.models import Blob, Host
+from agents.services import quotas
 from workbench.core.door.decode import parse
 from workbench.core.door.limits import Limits
 from workbench.core.errors import Invalid
@@ -25,7 +32,11 @@ def checked_bodies(texts: Mapping[str, str], *, limits: Limits) -> dict[str, byt
 
 
 def checked_body(digest: str, text: str, *, limits: Limits) -> bytes:
-    """One body as bytes; raises as ``checked_bodies``."""
+    """One body as bytes, without what looks like a secret; raises as ``checked_bodies``.
+
+    Agents clean before they send. Where one did not, what is stored differs from what it sent and
+    keeps the digest of that, so that neither side asks for the body again.
+    """
     raw = text.encode("utf-8")
     if hashlib.sha256(raw).hexdigest() != digest:
         message = f"a body does not have the digest {digest[:12]}…"
@@ -37,7 +48,37 @@ def checked_body(digest: str, text: str, *, limits: Limits) -> bytes:
     if not isinstance(body.get("unknowns", []), list):
         message = f"the body {digest[:12]}… has unknowns that are no list"
         raise Invalid(message)
-    return raw
+    clean = cleaned_value(body, settings.SECRET_KEY.encode())
+    return raw if clean == body else canonical_bytes(clean)
+
+
+def blobs_take(host: Host, bodies: Mapping[str, bytes], *, now: datetime) -> None:
+    """Keep bodies that an index reply asked for; what is there already costs one query.
+
+    Raises:
+        QuotaExceeded, QuotaTooLarge: over the allowance of the host or of its workspace.
+    """
+    new = bodies.keys() - ids_of(host.workspace_id, bodies).keys()
+    if not new:
+        return
+    with transaction.atomic():
+        rows = Host.unscoped.select_for_update(of=("self",)).select_related("workspace")
+        host = rows.get(pk=host.pk)
+        store_within(host, {digest: bodies[digest] for digest in new}, now=now)
+        host.save(update_fields=["usage"])
+
+
+def store_within(host: Host, bodies: Mapping[str, bytes], *, now: datetime) -> None:
+    """Insert bodies at the cost of a locked host, whose ``usage`` the caller saves.
+
+    Raises:
+        QuotaExceeded, QuotaTooLarge: as ``blobs_take``.
+    """
+    raw_bytes = sum(map(len, bodies.values()))
+    usage = quotas.usage_of(host, now=now).spend(raw_bytes=raw_bytes)
+    quotas.check_storage(host.workspace, more_bytes=raw_bytes)
+    store(host.workspace, bodies, now=now)
+    host.usage = usage.as_json()
 
 
 def store(workspace: Workspace, bodies: Mapping[str, bytes], *, now: datetime) -> None:
@@ -55,7 +96,7 @@ def store(workspace: Workspace, bodies: Mapping[str, bytes], *, now: datetime) -
     Blob.objects.bulk_create(rows, ignore_conflicts=True, batch_size=SLICE_ROWS)
 
 
-def ids_of(workspace: Workspace, digests: Iterable[str]) -> dict[str, int]:
+def ids_of(workspace: Workspace | uuid.UUID, digests: Iterable[str]) -> dict[str, int]:
     """The ids of those digests that are stored."""
     found: dict[str, int] = {}
     wanted = sorted(set(digests))

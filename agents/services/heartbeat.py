@@ -1,75 +1,186 @@
-"""Answering heartbeats: from the live store, and from the database only when it does not know."""
+"""Answering heartbeats: from the live store, and from the database only when it does not know.
 
+Nothing that happens to Redis or to the database makes a heartbeat fail: its token carries our tag,
+and "nothing to do" promises nothing. Only facts need the database.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final, TypeVar
 
-from agents.live.base import Beat, Known, Verdict
+from django.db import DatabaseError
+
+from agents.live.base import Beat, Known, LiveStore, Pulse, Verdict
+from agents.live.memory import MemoryLive
 from agents.live.store import live_store
-from agents.models import Agent, HostLive
-from agents.services.agent_tokens import AgentToken, RevokedKey, unknown_token
-from workbench.core.errors import Conflict, Gone
+from agents.services.agent_keys import cloned, gone, key_promote, known_of
+from agents.services.agent_tokens import RevokedKey, unknown_token
+from agents.services.clones import fork_note, rollback_note
+from agents.services.deadline import database_within
+from agents.services.last_seen import write_seen
 
-ROOT_PREFIX = 32
+logger = logging.getLogger(__name__)
+Found = TypeVar("Found")
+
+LOOK_UPS: Final = threading.BoundedSemaphore(32)
+LOOK_UP_SECONDS: Final = 4.0
+# A database that failed is not asked again for so long by this process.
+PAUSE_SECONDS: Final = 5.0
+FLUSH_SECONDS: Final = 5.0
+FLIGHTS: Final = tuple(threading.Lock() for _ in range(64))
+FINE: Final = Pulse(Verdict.FINE)
 
 
-class Cloned(Conflict):
-    """Two machines report under one identity; facts of neither are taken."""
+@dataclass(frozen=True, slots=True)
+class HeartbeatReply:
+    """What the agent should do; ``config_etag`` names a configuration to fetch, or is empty."""
 
-    code = "clone"
+    wants_index: bool
+    config_etag: str
+    wants_rotation: bool
 
 
-def heartbeat_take(beat: Beat, *, now: datetime) -> bool:
-    """Note that the host is alive; True when its index is wanted.
+NOTHING: Final = HeartbeatReply(wants_index=False, config_etag="", wants_rotation=False)
+
+
+class DatabaseAway(Exception):
+    """The database does not answer now; a heartbeat does without it."""
+
+
+class Fallback:
+    """What this process knows by itself while Redis is away, and when it last asked or wrote."""
+
+    def __init__(self) -> None:
+        self.store = MemoryLive(max_hosts=20_000, fresh_seconds=60)
+        self.database_away_until = 0.0
+        self.flushed_at = 0.0
+
+
+fallback = Fallback()
+
+
+def heartbeat_take(beat: Beat, *, now: datetime) -> HeartbeatReply:
+    """Note that the host is alive, and say what it should do.
 
     Raises:
-        Unauthenticated: the key does not hold any more.
+        Unauthenticated: the key does not hold any more, or was revoked.
         Conflict: two machines use one identity.
         Gone: the host was retired.
     """
     store = live_store()
-    verdict = store.beat(beat, now=now)
-    if verdict is Verdict.MISS:
-        known = _look_up(AgentToken(beat.host_id, beat.secret_hash))
-        store.put(beat.host_id, known)
-        verdict = store.beat(beat, now=now)
-        if verdict is Verdict.MISS:  # the store is away: the database alone answers
-            return _beat_without_store(beat, known, now=now)
+    pulse = store.beat(beat, now=now)
+    if pulse.verdict is Verdict.AWAY:
+        store = fallback.store
+        pulse = store.beat(beat, now=now)
+        _flush(now=now)
+    if pulse.verdict is Verdict.MISS:
+        pulse = _look_up(store, beat, now=now)
+    elif pulse.is_stale:
+        pulse = _look_up_again(store, beat, pulse, now=now)
+    _note(beat, pulse, now=now)
+    return _reply(pulse)
+
+
+def _reply(pulse: Pulse) -> HeartbeatReply:
+    verdict = pulse.verdict
     if verdict is Verdict.REFUSED:
         raise unknown_token()
-    if verdict is Verdict.CLONE:
-        msg = "two machines report under this identity; enrol one of them again"
-        raise Cloned(msg)
+    if verdict is Verdict.REVOKED:
+        message = "this agent's key was revoked"
+        raise RevokedKey(message)
+    if verdict in {Verdict.CLONE, Verdict.FORKED}:
+        raise cloned()
     if verdict is Verdict.GONE:
-        msg = "this host was retired"
-        raise Gone(msg)
-    return verdict is Verdict.INDEX_WANTED
+        raise gone()
+    if verdict is Verdict.FINE and not pulse.config_etag and not pulse.wants_rotation:
+        return NOTHING
+    return HeartbeatReply(verdict is Verdict.INDEX_WANTED, pulse.config_etag, pulse.wants_rotation)
 
 
-def authenticate(token: AgentToken) -> Agent:
-    """The agent whose key the token shows; for every endpoint but the heartbeat.
+def _note(beat: Beat, pulse: Pulse, *, now: datetime) -> None:
+    """Write what this beat proved; without the database a later beat proves it again."""
+    writes: list[Callable[[], None]] = []
+    if pulse.is_promoted:
+        writes.append(lambda: key_promote(beat.host_id, beat.secret_hash, now=now))
+    if pulse.verdict is Verdict.FORKED:
+        writes.append(lambda: fork_note(beat, now=now))
+    if pulse.verdict is Verdict.ROLLED_BACK:
+        writes.append(lambda: rollback_note(beat, now=now))
+    for write in writes:
+        try:
+            _with_database(write)
+        except DatabaseAway:
+            live_store().forget(beat.host_id)
+
+
+def _look_up(store: LiveStore, beat: Beat, *, now: datetime) -> Pulse:
+    """Put the host in and beat again; of several callers for one host, one asks the database."""
+    with FLIGHTS[hash(beat.host_id) % len(FLIGHTS)]:
+        pulse = store.beat(beat, now=now)
+        if pulse.verdict is not Verdict.MISS:
+            return pulse
+        try:
+            known = _with_database(lambda: known_of(beat.host_id))
+        except DatabaseAway:
+            return FINE
+        return _put_and_beat(store, beat, known, now=now)
+
+
+def _look_up_again(store: LiveStore, beat: Beat, pulse: Pulse, *, now: datetime) -> Pulse:
+    """The copy is old: take a new one, or go on with the old one while the database is away."""
+    if pulse.is_promoted or pulse.verdict in {Verdict.FORKED, Verdict.ROLLED_BACK}:
+        return pulse  # the rows do not say so yet; the copy is taken anew with a later beat
+    try:
+        known = _with_database(lambda: known_of(beat.host_id))
+    except DatabaseAway:
+        return pulse
+    return _put_and_beat(store, beat, known, now=now)
+
+
+def _put_and_beat(store: LiveStore, beat: Beat, known: Known | None, *, now: datetime) -> Pulse:
+    if known is None:
+        store.put_unknown(beat.host_id, now=now)
+        return Pulse(Verdict.REFUSED)
+    store.put(beat.host_id, known, now=now)
+    pulse = store.beat(beat, now=now)
+    if pulse.verdict in {Verdict.AWAY, Verdict.MISS}:  # it went away just now
+        fallback.store.put(beat.host_id, known, now=now)
+        return fallback.store.beat(beat, now=now)
+    return pulse
+
+
+def _with_database(ask: Callable[[], Found]) -> Found:
+    """What ``ask`` finds, in bounded time.
 
     Raises:
-        Unauthenticated: for an unknown or revoked key.
-        Gone: when its host was retired.
+        DatabaseAway: when it fails, is busy with 32 others, or failed a moment ago.
     """
-    agent = Agent.objects.select_related("host").filter(host_id=token.host_id).first()
-    if agent is None or agent.secret_hash != token.secret_hash:
-        raise unknown_token()
-    if agent.revoked_at is not None:
-        msg = "this agent's key was revoked"
-        raise RevokedKey(msg)
-    if agent.host.state == "retired":
-        msg = "this host was retired"
-        raise Gone(msg)
-    return agent
+    if time.monotonic() < fallback.database_away_until:
+        raise DatabaseAway
+    if not LOOK_UPS.acquire(timeout=LOOK_UP_SECONDS):
+        raise DatabaseAway
+    try:
+        with database_within(LOOK_UP_SECONDS):
+            return ask()
+    except DatabaseError as error:
+        logger.warning("a heartbeat goes without the database: %s", error)
+        fallback.database_away_until = time.monotonic() + PAUSE_SECONDS
+        raise DatabaseAway from error
+    finally:
+        LOOK_UPS.release()
 
 
-def _beat_without_store(beat: Beat, known: Known, *, now: datetime) -> bool:
-    HostLive.objects.filter(host_id=beat.host_id).update(
-        last_seen=now, counter=beat.counter, boot=beat.boot
-    )
-    return known.root[:ROOT_PREFIX] != beat.root[:ROOT_PREFIX]
-
-
-def _look_up(token: AgentToken) -> Known:
-    agent = authenticate(token)
-    return Known(agent.secret_hash, agent.host.state, agent.host.facts_root)
+def _flush(*, now: datetime) -> None:
+    """Redis is away, so nobody else writes what this process heard."""
+    if time.monotonic() < fallback.flushed_at + FLUSH_SECONDS:
+        return
+    fallback.flushed_at = time.monotonic()
+    seen = fallback.store.take_seen(limit=5_000)
+    try:
+        _with_database(lambda: write_seen(seen))
+    except DatabaseAway:
+        return

@@ -34,8 +34,9 @@ class WireAgent:
     host_id: str = ""
     tag: str = ""
     number: int = 0
+    boot: str = "00000000"
 
-    def enrol(self, token: str, *, fingerprint: str = "") -> Answer:
+    def enrol(self, token: str, *, fingerprint: str = "", proof: str = "") -> Answer:
         """POST /enrol; keeps the identity from the answer."""
         answer = self._send(
             "enrol",
@@ -46,19 +47,23 @@ class WireAgent:
                 "secret_hash": hashlib.sha256(self.secret).hexdigest(),
                 "name": self.name,
                 "fp": {"machine_id": fingerprint} if fingerprint else {},
-                "boot": "0" * 8,
+                "boot": self.boot,
                 "labels": {},
                 "agent": "0.1.0",
+                "proof": proof,
             },
         )
         if answer.status in {201, 202}:
             self.host_id, self.tag = answer.body["host_id"], answer.body["tag"]
         return answer
 
-    def heartbeat(self, *, root: str = "") -> Answer:
-        """POST /hb."""
-        self.number += 1
-        return self._send("hb", {"v": 1, "b": "00000000", "n": self.number, "d": root[:32], "q": 0})
+    def heartbeat(self, *, root: str = "", number: int | None = None, **fields: Any) -> Answer:
+        """POST /hb; ``number`` takes the place of the counter, ``fields`` that of others."""
+        if number is None:
+            self.number += 1
+            number = self.number
+        message = {"v": 1, "b": self.boot, "n": number, "d": root[:32], "q": 0, **fields}
+        return self._send("hb", message)
 
     def index(
         self,
@@ -66,27 +71,46 @@ class WireAgent:
         containers: Mapping[str, tuple[Any, Any]] | None = None,
         *,
         number: int,
+        **fields: Any,
     ) -> Answer:
         """POST /index with every body inline."""
-        bodies: dict[str, str] = {}
+        message, _ = index_message(sections, containers or {}, number=number)
+        return self._send("index", {**message, **fields})
 
-        def keep(body: Any) -> str:
-            raw = canonical_bytes(body)
-            bodies[digest(raw)] = raw.decode()
-            return digest(raw)
-
-        named = {name: keep(body) for name, body in sections.items()}
-        listed = [(key, keep(one), keep(two)) for key, (one, two) in (containers or {}).items()]
+    def delta(
+        self,
+        before: tuple[Mapping[str, Any], Mapping[str, tuple[Any, Any]]],
+        after: tuple[Mapping[str, Any], Mapping[str, tuple[Any, Any]]],
+        *,
+        number: int,
+        **fields: Any,
+    ) -> Answer:
+        """POST /index with what changed from ``before`` to ``after``: sections, containers."""
+        old, _ = index_message(*before, number=1)
+        new, bodies = index_message(*after, number=number)
+        sections = {k: v for k, v in new["sections"].items() if old["sections"].get(k) != v}
+        rows = [row for row in new["containers"] if row not in old["containers"]]
+        named = {*sections.values(), *(name for row in rows for name in row[1:])}
         message = {
-            "v": 1,
-            "gen": number,
-            "prev": "",
-            "root": root_digest(named, {key: [one, two] for key, one, two in listed}),
-            "sections": named,
-            "containers": listed,
-            "inline": bodies,
+            **new,
+            "delta": True,
+            "prev": old["root"],
+            "sections": sections,
+            "sections_gone": sorted(old["sections"].keys() - new["sections"].keys()),
+            "containers": rows,
+            "gone": sorted({r[0] for r in old["containers"]} - {r[0] for r in new["containers"]}),
+            "inline": {name: text for name, text in bodies.items() if name in named},
         }
-        return self._send("index", message)
+        return self._send("index", {**message, **fields})
+
+    def rotate(self, secret: bytes) -> Answer:
+        """POST /rotate for the key with this secret; the present one stays in use."""
+        digest_of_secret = hashlib.sha256(secret).hexdigest()
+        return self._send("rotate", {"v": 1, "secret_hash": digest_of_secret})
+
+    def token(self) -> str:
+        """The data token."""
+        return self.authorization().removeprefix("Bearer ")
 
     def authorization(self) -> str:
         """The Authorization header."""
@@ -96,3 +120,28 @@ class WireAgent:
     def _send(self, endpoint: str, message: Mapping[str, Any]) -> Answer:
         headers = {"Authorization": self.authorization()} if self.host_id else {}
         return self.post(f"/i/v1/{endpoint}", json.dumps(message).encode(), headers)
+
+
+def index_message(
+    sections: Mapping[str, Any], containers: Mapping[str, tuple[Any, Any]], *, number: int
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """A full index with every body inline, and the bodies by digest."""
+    bodies: dict[str, str] = {}
+
+    def keep(body: Any) -> str:
+        raw = canonical_bytes(body)
+        bodies[digest(raw)] = raw.decode()
+        return digest(raw)
+
+    named = {name: keep(body) for name, body in sections.items()}
+    listed = [[key, keep(one), keep(two)] for key, (one, two) in containers.items()]
+    message = {
+        "v": 1,
+        "gen": number,
+        "prev": "",
+        "root": root_digest(named, {key: [one, two] for key, one, two in listed}),
+        "sections": named,
+        "containers": listed,
+        "inline": bodies,
+    }
+    return message, bodies

@@ -131,6 +131,13 @@ FACTS_MAX_AGE_HOURS = env.integer(
     low=1,
     high=8760,
 )
+FACTS_MAX_GIB = env.integer(
+    "UNDERPIN_FACTS_MAX_GIB",
+    100,
+    "How much the facts of one workspace may hold, before compression.",
+    low=1,
+    high=100_000,
+)
 WORK_LEASE_SECONDS = env.integer(
     "UNDERPIN_WORK_LEASE_SECONDS",
     120,

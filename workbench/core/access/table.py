@@ -57,6 +57,9 @@ AGENT_ROUTES: Final = {
     "ingest:heartbeat": AGENTS,
     "ingest:index": AGENTS,
     "ingest:blobs": AGENTS,
+    "ingest:rotate": AGENTS,
+    "ingest:config": AGENTS,
+    "ingest:latest": AGENTS,
     "agent-download": ANYONE,  # the program itself is no secret; its digest is on the page
 }
 
