@@ -6,6 +6,7 @@ from agents.models.container import Container, ContainerFacts
 from agents.models.enrolment import Agent, EnrolmentToken
 from agents.models.event import Event, EventDay, EventGap, EventSpool
 from agents.models.host import Criticality, Host, HostLive, HostSection, HostState
+from agents.models.sample import Sample, SampleLength
 
 __all__ = [
     "Agent",
@@ -23,4 +24,6 @@ __all__ = [
     "HostLive",
     "HostSection",
     "HostState",
+    "Sample",
+    "SampleLength",
 ]
