@@ -1,7 +1,7 @@
 """Build ``underpin-agent.pyz``: one file, the same bytes for the same sources.
 
-Docstrings and comments stay behind, which is a fifth of the archive; line numbers stay as they are,
-so that a traceback still points into the source.
+Docstrings, comments and most indentation stay behind, which is a quarter of the archive; line
+numbers stay as they are, so that a traceback still points into the source.
 
 python agents/host-agent/build.py [--output dist/underpin-agent.pyz]
 """
@@ -17,10 +17,12 @@ import tokenize
 import zipfile
 
 SOURCE = pathlib.Path(__file__).resolve().parent / "underpin_agent"
+UNIT = SOURCE.parents[2] / "deploy" / "underpin-agent.service"  # what `install` puts in place
 SHEBANG = b"#!/usr/bin/env python3\n"
 FIXED_DATE = (2026, 1, 1, 0, 0, 0)
 STARTER = "import sys\nfrom underpin_agent.__main__ import main\nsys.exit(main())\n"
 MAX_BYTES = 204_800
+BETWEEN = (tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER)
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 
 
@@ -29,8 +31,9 @@ def archive_bytes(source=SOURCE):
     files = {"__main__.py": STARTER.encode()}
     for path in source.rglob("*.py"):
         files[str(pathlib.PurePosixPath("underpin_agent", path.relative_to(source)))] = (
-            without_comments(path.read_text(encoding="utf-8")).encode()
+            less_indented(without_comments(path.read_text(encoding="utf-8"))).encode()
         )
+    files["underpin_agent/" + UNIT.name] = UNIT.read_bytes()
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(files):
@@ -46,9 +49,7 @@ def without_comments(source):
     """The same program on the same lines, without docstrings and comments."""
     lines = source.split("\n")
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(
-            node
-        ):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node):
             text = node.body[0]
             lines[text.lineno - 1 : text.end_lineno] = [""] * (text.end_lineno - text.lineno + 1)
             if len(node.body) == 1 and not isinstance(node, ast.Module):
@@ -57,6 +58,22 @@ def without_comments(source):
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column].rstrip()
+    return "\n".join(lines)
+
+
+def less_indented(source):
+    """The same program on the same lines with one space a level, and none inside brackets."""
+    lines, depth, brackets, last_row = source.split("\n"), 0, 0, 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        depth += (token.type == tokenize.INDENT) - (token.type == tokenize.DEDENT)
+        if token.type in BETWEEN:
+            continue
+        row = token.start[0]
+        if row > last_row:
+            lines[row - 1] = " " * (0 if brackets else depth) + lines[row - 1].lstrip(" ")
+        last_row = token.end[0]  # what follows a text of several lines stays where it is
+        if token.type == tokenize.OP:
+            brackets += (token.string in "([{") - (token.string in ")]}")
     return "\n".join(lines)
 
 

@@ -46,8 +46,20 @@ def build_parser():
     text = "local policy file (default %s)" % DEFAULT_FILE
     one.add_argument("--policy", default=DEFAULT_FILE, metavar="FILE", help=text)
     one.add_argument("--once", action="store_true", help="collect and report once, then end")
+    _install_commands(commands)
     commands.add_parser("version", help="print the version")
     return parser
+
+
+def _install_commands(commands):
+    one = commands.add_parser("install", help="put the agent in place as a systemd service")
+    _server_options(one, server_needed=False)
+    uninstalling = commands.add_parser("uninstall", help="remove the systemd service again")
+    text = "remove the settings and this host's key as well"
+    uninstalling.add_argument("--purge", action="store_true", help=text)
+    for parser in (one, uninstalling):
+        text = "put the files below this folder, for making an image"
+        parser.add_argument("--destination", default="", metavar="DIR", help=text)
 
 
 def _host_options(parser):
@@ -57,10 +69,9 @@ def _host_options(parser):
     parser.add_argument("--org-salt", type=bytes.fromhex, default=b"", metavar="HEX", help=text)
 
 
-def _server_options(parser):
-
+def _server_options(parser, *, server_needed=True):
     text = "address of the server, https://…"
-    parser.add_argument("--server", required=True, metavar="URL", help=text)
+    parser.add_argument("--server", required=server_needed, metavar="URL", default="", help=text)
     text = "enrolment token (or UNDERPIN_ENROL_TOKEN)"
     parser.add_argument("--token", default=os.environ.get("UNDERPIN_ENROL_TOKEN", ""), help=text)
     parser.add_argument("--name", default="", metavar="N", help="name to show (default: host name)")
@@ -186,6 +197,20 @@ def command_run(options):
     return loop.once() if options.once else loop.run()
 
 
+def command_files(options):
+    """``install`` or ``uninstall``, loaded only here: the running agent needs neither."""
+    from . import install  # noqa: PLC0415
+
+    work = {"install": install.install, "uninstall": install.uninstall}[options.command]
+    try:
+        lines = work(options, options.destination)
+    except install.CannotInstall as error:
+        say(str(error))
+        return 2
+    sys.stdout.write("".join(line + "\n" for line in lines))
+    return 0
+
+
 def main(arguments=None):
     """Run one command; returns the exit code."""
     options = build_parser().parse_args(arguments)
@@ -194,7 +219,7 @@ def main(arguments=None):
         return 0
     command = {"collect": command_collect, "enrol": command_enrol, "run": command_run}
     try:
-        return command[options.command](options)
+        return command.get(options.command, command_files)(options)
     except Busy as error:
         sys.stderr.write("underpin-agent: %s\n" % error)
         return EXIT_REFUSED
