@@ -96,7 +96,7 @@ def _complete(
     values = {
         "age_days": lambda: days_since(moment(container, "started_at", prefix=PREFIX), now),
         "walls": lambda: count_walls(container),
-        "cpu_overlap": lambda: neighbours.cpu_overlap(container, others),
+        "cpu_overlap": lambda: _overlap(container, others, unknowns=unknowns),
         "uses_isolated_cpus": lambda: neighbours.uses_isolated_cpus(container, document),
         "login_ports": lambda: login_ports(container),
     }
@@ -104,11 +104,35 @@ def _complete(
         put(container, name, compute, note=partial(note, name))
     shares: dict[str, Any] = {}
     for kind in ("pid", "network", "ipc"):
-        sharing = partial(neighbours.sharing_keys, container, others, kind=kind)
+        sharing = partial(_shared, container, others, kind=kind, unknowns=unknowns)
         put(shares, kind, sharing, note=partial(note, f"shares.{kind}"))
-    peers = partial(neighbours.bridge_peers, container, others)
+    peers = partial(_peers, container, others, unknowns=unknowns)
     put(shares, "bridge_peers", peers, note=partial(note, "shares.bridge_peers"))
     container["shares"] = shares
+
+
+def _overlap(container: Facts, others: Sequence[Facts], *, unknowns: Unknowns) -> int:
+    """None found among the containers that were seen does not mean none at all."""
+    found = neighbours.cpu_overlap(container, others)
+    if found == 0 and container["limits"]["cpus_explicit"]:
+        unknowns.require_whole("containers")
+    return found
+
+
+def _shared(
+    container: Facts, others: Sequence[Facts], *, kind: str, unknowns: Unknowns
+) -> list[str]:
+    found = neighbours.sharing_keys(container, others, kind=kind)
+    if not found and neighbours.private_namespace(container, kind) != neighbours.HOST_WIDE:
+        unknowns.require_whole("containers")
+    return found
+
+
+def _peers(container: Facts, others: Sequence[Facts], *, unknowns: Unknowns) -> int:
+    found = neighbours.bridge_peers(container, others)
+    if neighbours.bridges_of(container):
+        unknowns.require_whole("containers")
+    return found
 
 
 def _assignment(key: str, labels: Mapping[str, str], unknowns: Unknowns) -> dict[str, str]:

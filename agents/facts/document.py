@@ -66,6 +66,8 @@ def build_document(
     live = [container for container in merged if is_live(container)]
     complete_containers(live, document, now=now, assignments=assignments or {}, unknowns=unknowns)
     document["containers"] = live
+    if reason := unknowns.reason_for("containers"):
+        unknowns.add("pairs", reason)
     document["pairs"] = build_pairs(live, document, unknowns=unknowns)
     complete_host(document, live, now=now, unknowns=unknowns)
     document["unknowns"] = unknowns.entries

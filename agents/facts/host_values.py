@@ -52,10 +52,11 @@ def _count_stations(
     document["network"] = {**document["network"], "bridges": rows}
     note = _noter(unknowns, "network.bridges[].container_count")
     for row in rows:
-        put(row, "container_count", partial(_stations, row, containers), note=note)
+        put(row, "container_count", partial(_stations, row, containers, unknowns), note=note)
 
 
-def _stations(row: Facts, containers: Sequence[Facts]) -> int:
+def _stations(row: Facts, containers: Sequence[Facts], unknowns: Unknowns) -> int:
+    unknowns.require_whole("containers")
     return stations_on(read(str, row, "name", prefix="network.bridges[]."), containers)
 
 
@@ -70,9 +71,18 @@ def _add_commitments(
         "pids_ratio": partial(commitments.pids_ratio, containers, document),
     }
     for name, compute in values.items():
-        put(computed, name, compute, note=_noter(unknowns, f"resources.commitments.{name}"))
+        of_all = partial(_of_all, compute, unknowns)
+        put(computed, name, of_all, note=_noter(unknowns, f"resources.commitments.{name}"))
     if "resources" in document:
         document["resources"]["commitments"] = computed
+
+
+def _of_all(compute: Callable[[], object], unknowns: Unknowns) -> object:
+    """One container without a limit decides, also where others were not seen."""
+    value = compute()
+    if value is not False:
+        unknowns.require_whole("containers")
+    return value
 
 
 def _complete_runtime(
@@ -80,7 +90,7 @@ def _complete_runtime(
 ) -> None:
     scope = ("runtime", str(runtime.get("key", "")))
     note = _noter(unknowns, "runtimes[].principal_count", scope)
-    put(runtime, "principal_count", partial(_principals, runtime, document), note=note)
+    put(runtime, "principal_count", partial(_principals, runtime, document, unknowns), note=note)
     if isinstance(runtime.get("tls"), Mapping):
         runtime["tls"] = tls = dict(runtime["tls"])
         tls.pop("days_left", None)
@@ -88,7 +98,8 @@ def _complete_runtime(
         put(tls, "days_left", partial(_tls_days_left, tls, now), note=note)
 
 
-def _principals(runtime: Facts, document: Facts) -> int:
+def _principals(runtime: Facts, document: Facts, unknowns: Unknowns) -> int:
+    unknowns.require_whole("accounts.runtime_principals")
     key = read(str, runtime, "key", prefix="runtimes[].")
     rows = read_rows(document, "accounts.runtime_principals")
     prefix = "accounts.runtime_principals[]."

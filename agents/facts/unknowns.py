@@ -78,6 +78,14 @@ class Unknowns:
                 return str(max(rows, key=lambda row: len(row[0]))[1]["reason"])
         return ""
 
+    def require_whole(self, path: str) -> None:
+        """Raise MissingFact when the list at `path` was sent in part only.
+
+        What is computed over all its items would else take those that were not seen for none.
+        """
+        if any(known == path for known, _ in self._by_scope.get(None, ())):
+            raise MissingFact(path)
+
     def of(self, kind: str) -> dict[str, list[dict[str, Any]]]:
         """Return the entries about single targets of one kind, by target."""
         groups = self._by_scope.items()

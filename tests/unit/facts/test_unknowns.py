@@ -156,3 +156,28 @@ def test_an_entry_covers_its_path_and_what_lies_below(
     known: str, path: str, expected: bool
 ) -> None:
     assert covers(known, path) is expected
+
+
+def test_what_is_counted_over_all_containers_is_unknown_when_some_are_not_seen() -> None:
+    sample = load("hardened")
+    gap = {"path": "containers", "reason": "processes of other users are hidden"}
+    host = sections_of(sample)["host"]
+    hidden = {**host, "unknowns": [*host["unknowns"], gap]}
+    whole = built(sample)
+    document = built(sample, sections={**sections_of(sample), "host": hidden})
+    assert whole["resources"]["commitments"]["pids_bounded"] is True
+    assert "pids_bounded" not in document["resources"]["commitments"]
+    assert "memory_ratio" not in document["resources"]["commitments"]
+    assert {"containers", "pairs"} <= {entry["path"] for entry in document["unknowns"]}
+    (reason,) = entries(document, "resources.commitments.pids_bounded")
+    assert reason["reason"] == "needs containers: processes of other users are hidden"
+    assert [] not in [one["shares"].get("pid") for one in document["containers"]]
+
+
+def test_one_container_without_a_limit_decides_also_where_others_are_not_seen() -> None:
+    sample = load("as-found")
+    gap = {"path": "containers", "reason": "processes of other users are hidden"}
+    host = sections_of(sample)["host"]
+    hidden = {**host, "unknowns": [*host["unknowns"], gap]}
+    document = built(sample, sections={**sections_of(sample), "host": hidden})
+    assert document["resources"]["commitments"]["pids_bounded"] is False

@@ -44,7 +44,7 @@ def _principals(gathering, context, people, rules, config):
     if people is None or rules is None:
         gathering.missing("runtime_principals", "accounts or sudo rules could not be read")
         return
-    server = gathering.facts["ssh_server"]
+    server = gathering.facts.get("ssh_server", {})
     if "running" not in server:
         gathering.missing("runtime_principals", HIDDEN, "EPERM", HIDDEN_NEEDS)
         return
