@@ -2,6 +2,8 @@
 
 from django.apps import AppConfig
 
+TEND_SAMPLES_SECONDS = 600.0
+
 
 class AgentsConfig(AppConfig):
     """Registers the app; it stands on the core and knows nothing of assessments."""
@@ -10,8 +12,10 @@ class AgentsConfig(AppConfig):
     verbose_name = "Agents"
 
     def ready(self) -> None:
-        """Give the worker thread its regular duty: last-seen times go to the database."""
+        """Give the worker thread its regular duties: last-seen times, and samples rolled up."""
         from agents.services.last_seen import write_last_seen  # noqa: PLC0415 - models are loaded now
+        from agents.services.samples import samples_tend  # noqa: PLC0415
         from workbench.core.work import thread  # noqa: PLC0415
 
         thread.each_sweep(write_last_seen)
+        thread.each_sweep(thread.every(TEND_SAMPLES_SECONDS, samples_tend))

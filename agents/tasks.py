@@ -3,9 +3,16 @@
 from celery import shared_task
 
 from agents.services.last_seen import write_last_seen as write
+from agents.services.samples import samples_tend
 
 
 @shared_task(name="agents.write_last_seen", ignore_result=True)
 def write_last_seen() -> int:
     """Move last-seen times from the live store to the database; a second run finds nothing."""
     return write()
+
+
+@shared_task(name="agents.tend_samples", ignore_result=True)
+def tend_samples() -> int:
+    """Roll samples up and drop old ones; a second run finds nothing."""
+    return samples_tend()

@@ -179,6 +179,7 @@ CELERY_TASK_TIME_LIMIT = 300
 CELERY_BEAT_SCHEDULE = {
     "sweep-work": {"task": "workbench.sweep", "schedule": WORK_SWEEP_SECONDS},
     "write-last-seen": {"task": "agents.write_last_seen", "schedule": 15},
+    "tend-samples": {"task": "agents.tend_samples", "schedule": 600},
 }
 
 LOGGING = {

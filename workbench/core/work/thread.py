@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from django.conf import settings
@@ -19,6 +20,19 @@ _duties: list[Callable[[], object]] = []
 def each_sweep(duty: Callable[[], object]) -> None:
     """Let the worker thread call ``duty`` at every sweep (embedded mode's scheduler)."""
     _duties.append(duty)
+
+
+def every(seconds: float, duty: Callable[[], object]) -> Callable[[], None]:
+    """A duty for ``each_sweep`` that really works once in so many seconds."""
+    due = 0.0
+
+    def paced() -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + seconds
+            duty()
+
+    return paced
 
 
 def start() -> threading.Thread:
