@@ -1,7 +1,5 @@
 """What every collector gets: the host door and what the core already read from it."""
 
-from dataclasses import dataclass, field
-
 OPTIONS = (
     "set_id_scan",
     "content_scan",
@@ -11,7 +9,6 @@ OPTIONS = (
 )
 
 
-@dataclass(frozen=True)
 class Context:
     """One collection: ``options`` has the keys of ``agent.options``, all off unless set.
 
@@ -19,8 +16,11 @@ class Context:
     ``org_salt`` keys every HMAC that leaves the host.
     """
 
-    host: object
-    processes: object
-    discovery: object
-    options: dict = field(default_factory=lambda: dict.fromkeys(OPTIONS, False))
-    org_salt: bytes = b""
+    __slots__ = ("discovery", "host", "options", "org_salt", "processes")
+
+    def __init__(self, host, processes, discovery, options=None, org_salt=b""):
+        self.host = host
+        self.processes = processes
+        self.discovery = discovery
+        self.options = dict.fromkeys(OPTIONS, False) if options is None else options
+        self.org_salt = org_salt

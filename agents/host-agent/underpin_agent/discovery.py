@@ -1,10 +1,10 @@
 """Containers from the kernel alone, without asking any runtime (facts.md section 3)."""
 
 import re
-from dataclasses import dataclass, field
 
 from . import mountinfo, namespaces
 from .reading import ReadFailed
+from .record import Record
 
 ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 CONMON_SCOPE = re.compile(r"(?:libpod|crio)-conmon-[0-9a-f]{64}")
@@ -14,8 +14,7 @@ SERVICE = re.compile(r"/(?:system|user)\.slice/(?:[^/]+/)*[^/]+\.service$")
 NAMED_NETWORKS = ("/run/netns/", "/var/run/netns/")  # ip-netns(8)
 
 
-@dataclass
-class Supervisor:
+class Supervisor(Record):
     """A containerd-shim or conmon with what its arguments say about its container."""
 
     process: object
@@ -36,21 +35,19 @@ class Supervisor:
         return self.argument("-id", "--id") if self.kind == "shim" else self.argument("-c", "--cid")
 
 
-@dataclass
-class Found:
+class Found(Record):
     """One container: its processes without zombies, and how the kernel showed it."""
 
     key: str
     id: str  # "" when only namespaces show it
     how: str  # "cgroup", "ancestry" or "namespaces"
-    processes: list = field(default_factory=list)
-    foreign: list = field(default_factory=list)  # in its mount namespace, not of its group
+    processes: list = list
+    foreign: list = list  # in its mount namespace, not of its group
     leader: object = None
     supervisor: object = None
 
 
-@dataclass
-class Discovery:
+class Discovery(Record):
     """``stray`` holds processes of no container with a private namespace.
 
     ``unreadable`` counts user processes of no known container whose namespace links could not be

@@ -1,7 +1,7 @@
 """``/proc/<pid>/mountinfo`` (proc_pid_mountinfo(5)): parsing, and which mount holds a path."""
 
 import re
-from dataclasses import dataclass
+from collections import namedtuple
 
 from .reading import ReadFailed
 
@@ -9,20 +9,17 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 MAX_BYTES = 4_194_304
 
 
-@dataclass(frozen=True)
-class Mount:
-    """One line. ``options`` are mount flags, ``super_options`` those of the superblock."""
+FIELDS = (
+    *("mount_id", "parent_id", "device", "root", "point", "options", "tags", "filesystem"),
+    *("source", "super_options"),
+)
 
-    mount_id: int
-    parent_id: int
-    device: str  # "254:0"
-    root: str
-    point: str
-    options: tuple
-    tags: tuple  # "shared:1", "master:2"
-    filesystem: str
-    source: str
-    super_options: tuple
+
+class Mount(namedtuple("Mount", FIELDS)):
+    """One line. ``device`` is "254:0", ``options`` are mount flags, ``super_options`` those of the
+    superblock, ``tags`` like "shared:1" and "master:2"."""
+
+    __slots__ = ()
 
     @property
     def read_only(self):

@@ -28,10 +28,12 @@ class Dead(Exception):
 
 class Connection:
     """A connected socket. Every exchange ends at its deadline, however slowly bytes come:
-    a plain socket timeout starts anew with each of them."""
+    a plain socket timeout starts anew with each of them. ``most`` bytes may an answer's body have,
+    ``silence`` seconds may pass without one of them."""
 
-    def __init__(self, raw):
+    def __init__(self, raw, *, most=MAX_BODY_BYTES, silence=None):
         self.raw = raw
+        self._most, self._silence = most, silence
         self._buffer = b""
         self._end = 0.0
 
@@ -61,7 +63,7 @@ class Connection:
         if left <= 0:
             text = "no answer in time"
             raise socket.timeout(text)
-        self.raw.settimeout(left)
+        self.raw.settimeout(left if self._silence is None else min(left, self._silence))
 
     def _send(self, data):
         view = memoryview(data)
@@ -125,12 +127,12 @@ class Connection:
                 raise BadAnswer(text)
             return self._exactly(int(text[:12])), True
         while self._more():
-            _bounded(len(self._buffer))
+            self._bounded(len(self._buffer))
         body, self._buffer = self._buffer, b""
         return body, False
 
     def _exactly(self, size):
-        _bounded(size)
+        self._bounded(size)
         while len(self._buffer) < size:
             if not self._more():
                 text = "the reply ended early"
@@ -150,11 +152,16 @@ class Connection:
                 while self._line():
                     pass  # trailers
                 return body
-            _bounded(len(body) + size)
+            self._bounded(len(body) + size)
             body += self._exactly(size)
             if self._line():
                 text = "the reply has a broken chunk"
                 raise BadAnswer(text)
+
+    def _bounded(self, size):
+        if size > self._most:
+            text = "the reply is longer than %d KiB" % (self._most // 1024)
+            raise BadAnswer(text)
 
     def _line(self):
         while b"\r\n" not in self._buffer:
@@ -166,12 +173,6 @@ class Connection:
                 raise BadAnswer(text)
         line, _, self._buffer = self._buffer.partition(b"\r\n")
         return line
-
-
-def _bounded(size):
-    if size > MAX_BODY_BYTES:
-        text = "the reply is longer than 64 KiB"
-        raise BadAnswer(text)
 
 
 def _headers(lines):

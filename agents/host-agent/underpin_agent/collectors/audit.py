@@ -2,9 +2,10 @@
 
 import platform
 import struct
-from dataclasses import dataclass, field
+from collections import namedtuple
 
 from ..reading import Absent, ReadFailed
+from ..record import Record
 from . import netlink
 
 _PROTOCOL = 9  # NETLINK_AUDIT
@@ -25,26 +26,23 @@ _NUMBERS = {  # arch/*/include/…/unistd: connect, execve, setns, unshare
 }
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One rule that records: its system calls and field filters; path is a file, or a folder."""
+class Rule(
+    namedtuple("Rule", "syscalls fields path is_folder permissions", defaults=("", False, 0))
+):
+    """One rule that records: numbers of its system calls and field filters; path is a file, or a
+    folder."""
 
-    syscalls: frozenset  # numbers
-    fields: frozenset  # field numbers
-    path: str = ""
-    is_folder: bool = False
-    permissions: int = 0
+    __slots__ = ()
 
 
-@dataclass
-class State:
+class State(Record):
     """What the kernel said. ``failure`` is the ReadFailed that kept the rest unknown."""
 
     enabled: int = 0
     daemon: bool = False
     backlog_limit: int = 0
     immutable_login: bool = False
-    rules: list = field(default_factory=list)
+    rules: list = list
     failure: object = None
 
 

@@ -1,13 +1,12 @@
 """Asking an engine over its unix socket: plain GET, one second to answer, two to finish."""
 
-import contextlib
-import http.client
 import json
 import os
 import socket
-import threading
+import time
 
 from ..reading import Absent, Denied, ReadFailed, named_failure
+from ..wire import BadAnswer, Connection, Dead, request_bytes
 
 _TIMEOUT_SECONDS = 1.0
 _DEADLINE_SECONDS = 2.0
@@ -19,58 +18,28 @@ class TimedOut(ReadFailed):
     """The engine accepted no connection or sent no answer in time."""
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over one unix socket, given as an open O_PATH descriptor."""
-
-    def __init__(self, descriptor):
-        super().__init__("localhost", timeout=_TIMEOUT_SECONDS)
-        self._descriptor = descriptor
-        self._held = None
-        self.is_aborted = False
-
-    def connect(self):
-        """Through /proc/self/fd: no second look-up of the path, and no limit of 108 bytes."""
-        self.sock = self._held = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect("/proc/self/fd/%d" % self._descriptor)
-
-    def abort(self):
-        """End the exchange from another thread: a timeout alone allows one byte per second."""
-        self.is_aborted = True
-        # Not connected yet (None), or already over.
-        with contextlib.suppress(AttributeError, OSError):
-            self._held.shutdown(socket.SHUT_RDWR)
-
-
 def get_json(host, socket_path, url):
     """The JSON answer to ``GET url``. Raises ReadFailed: Absent, Denied or TimedOut among them."""
+    end = time.monotonic() + _DEADLINE_SECONDS
     descriptor = host.handle(socket_path)
-    connection = _UnixConnection(descriptor)
-    deadline = threading.Timer(_DEADLINE_SECONDS, connection.abort)
-    deadline.daemon = True
-    deadline.start()
     try:
-        status, text = _exchanged(connection, url)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _failure(socket_path, error, connection.is_aborted) from None
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as raw:
+            raw.settimeout(_TIMEOUT_SECONDS)
+            # Through /proc/self/fd: no second look-up of the path, and no limit of 108 bytes.
+            raw.connect("/proc/self/fd/%d" % descriptor)
+            request = request_bytes("GET", url, {"Host": "localhost"})
+            connection = Connection(raw, most=_MAX_BYTES, silence=_TIMEOUT_SECONDS)
+            answer = connection.exchange(request, end=end)
+    except (OSError, BadAnswer, Dead, ValueError) as error:
+        raise _failure(socket_path, error) from None
     finally:
-        deadline.cancel()
-        connection.close()
         os.close(descriptor)
-    if connection.is_aborted:
-        raise TimedOut(socket_path, "ETIMEDOUT")
-    return _parsed(socket_path, status, text)
+    return _parsed(socket_path, answer.status, answer.body)
 
 
-def _exchanged(connection, url):
-    connection.request("GET", url)
-    reply = connection.getresponse()
-    return reply.status, reply.read(_MAX_BYTES)
-
-
-def _failure(socket_path, error, is_aborted):
+def _failure(socket_path, error):
     """The named failure for what went wrong in the exchange."""
-    if is_aborted or isinstance(error, socket.timeout):
+    if isinstance(error, socket.timeout):
         return TimedOut(socket_path, "ETIMEDOUT")
     if isinstance(error, ConnectionRefusedError):
         return Absent(socket_path, "ECONNREFUSED")

@@ -5,9 +5,9 @@ the stores on disk, the sockets that give power over the host, and the accounts 
 """
 
 import re
-from dataclasses import dataclass, field
 
 from ..reading import Absent, Denied, ReadFailed
+from ..record import Record
 from . import settings
 from .programs import host_programs
 from .unix_sockets import held_listening, listening_paths, resolved
@@ -34,19 +34,18 @@ _DEFAULT_FILE = {
 }
 
 
-@dataclass
-class Engine:
+class Engine(Record):
     """One instance. ``options`` are those of the command line, ``file`` those of ``file_path``."""
 
     kind: str
     key: str
     processes: list
     user: str = ""  # the owner of a rootless instance
-    options: dict = field(default_factory=dict)
+    options: dict = dict
     file_path: str = ""
-    file: dict = field(default_factory=dict)
+    file: dict = dict
     file_failure: object = None
-    sockets: list = field(default_factory=list)  # API sockets that listen, links resolved
+    sockets: list = list  # API sockets that listen, links resolved
     sockets_failure: object = None
     store: str = ""
 

@@ -2,8 +2,9 @@
 
 import ipaddress
 import struct
-from dataclasses import dataclass, field
+from collections import namedtuple
 
+from ..record import Record
 from . import netlink
 
 _PROTOCOL = 12  # NETLINK_NETFILTER
@@ -14,21 +15,18 @@ _IN_NAME, _OUT_NAME = 6, 7  # NFT_META_IIFNAME, NFT_META_OIFNAME
 _DESTINATION = (1, 16, 4)  # network header, offset and length of the IPv4 destination
 
 
-@dataclass(frozen=True)
-class Chain:
-    """A chain; ``hook`` is None for one that others jump to."""
+class Chain(
+    namedtuple(
+        "Chain", "family table name hook priority policy kind", defaults=(None, 0, "accept", "")
+    )
+):
+    """A chain; ``hook`` is None for one that others jump to, else 0 prerouting, 1 input, 2 forward,
+    3 output, 4 postrouting."""
 
-    family: int
-    table: str
-    name: str
-    hook: object = None  # 0 prerouting, 1 input, 2 forward, 3 output, 4 postrouting
-    priority: int = 0
-    policy: str = "accept"
-    kind: str = ""
+    __slots__ = ()
 
 
-@dataclass
-class Rule:
+class Rule(Record):
     """One rule: what it decides and the simple matches this reader understands.
 
     ``others`` counts further matches, so that a rule with ``others`` is narrower than it looks.
@@ -44,7 +42,7 @@ class Rule:
     destination: object = None  # ipaddress network
     others: int = 0
     limits: bool = False  # counts or limits packets or connections
-    _registers: dict = field(default_factory=dict)
+    _registers: dict = dict
 
 
 def read():

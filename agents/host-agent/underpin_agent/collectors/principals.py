@@ -1,7 +1,6 @@
 """``accounts.runtime_principals[]``: accounts that hold a runtime, and so the host."""
 
-from dataclasses import dataclass
-
+from ..record import Record
 from . import account_files, ssh_server
 from .engine_access import socket_rows, tcp_listeners
 from .engines import find_engines
@@ -10,8 +9,7 @@ from .gathering import Gathering
 EVERYBODY = "*"  # not one account: whoever reaches the socket or the port
 
 
-@dataclass
-class People:
+class People(Record):
     """The account files and what the ssh server makes of them; None where not readable."""
 
     accounts: list

@@ -3,9 +3,9 @@
 import fnmatch
 import posixpath
 import re
-from dataclasses import dataclass, field
 
 from ..reading import Absent
+from ..record import Record
 
 PATH = "/etc/ssh/sshd_config"
 _ALIASES = {"challengeresponseauthentication": "kbdinteractiveauthentication"}
@@ -22,12 +22,11 @@ _ROOT_LOGIN = ("no", "forced-commands-only", "prohibit-password", "without-passw
 _MAX_FILES = 100
 
 
-@dataclass
-class Config:
+class Config(Record):
     """``first`` holds the global values, ``conditional`` those of Match blocks."""
 
-    first: dict = field(default_factory=dict)
-    conditional: dict = field(default_factory=dict)
+    first: dict = dict
+    conditional: dict = dict
 
     def value(self, name):
         """The global value: the first one in the files, else the server's default."""

@@ -2,9 +2,9 @@
 
 import posixpath
 import re
-from dataclasses import dataclass, field
 
 from ..reading import Absent
+from ..record import Record
 
 _ENGINE_PROGRAMS = {
     *("docker", "dockerd", "podman", "ctr", "nerdctl", "crictl", "runc", "crun", "containerd"),
@@ -18,13 +18,12 @@ _ALIAS = re.compile(r"(User|Runas|Host|Cmnd|Cmd)_Alias\s+(.*)")
 _MAX_FILES = 200
 
 
-@dataclass
-class Sudoers:
+class Sudoers(Record):
     """Everything the files say: aliases by name, rules and the flags of ``Defaults``."""
 
-    aliases: dict = field(default_factory=dict)
-    rules: list = field(default_factory=list)  # (users, run_as, no_password, commands)
-    flags: dict = field(default_factory=dict)
+    aliases: dict = dict
+    rules: list = list  # (users, run_as, no_password, commands)
+    flags: dict = dict
     is_present: bool = False
 
 

@@ -1,19 +1,17 @@
 """Paths of control groups in the trees the host mounts; version 1, 2 and hybrid."""
 
 import os
-from dataclasses import dataclass
+from collections import namedtuple
 
 from ..mountinfo import below
 from ..reading import ReadFailed
 
 
-@dataclass(frozen=True)
-class Group:
-    """One controller's group of a process: ``levels`` from the own folder up to the root."""
+class Group(namedtuple("Group", "version path levels")):
+    """One controller's group of a process: ``path`` as in /proc/<pid>/cgroup, ``levels`` from the
+    own folder up to the root as ((path, folder on the host), …)."""
 
-    version: int
-    path: str  # as in /proc/<pid>/cgroup
-    levels: tuple  # ((path, folder on the host), …)
+    __slots__ = ()
 
 
 class GroupTree:

@@ -1,10 +1,9 @@
 """What one runtime says about one container, in one shape for all runtimes."""
 
-from dataclasses import dataclass, field
+from ..record import Record
 
 
-@dataclass
-class Claim:
+class Claim(Record):
     """``None`` means not known; ``reasons`` says why for everything that came from no source.
 
     ``reference`` is api, bundle, shim or none: the best source that claims the container.
@@ -30,8 +29,8 @@ class Claim:
     stdin_open: object = None
     quota_set: object = None
     cgroup_parent_default: object = None
-    declared_limits: dict = field(default_factory=dict)
-    spec: dict = field(default_factory=dict)  # OCI bundle config.json
+    declared_limits: dict = dict
+    spec: dict = dict  # OCI bundle config.json
     reason: str = "no runtime claims this container"
     errno: str = ""
     needs: str = "read access to the state of the runtime"

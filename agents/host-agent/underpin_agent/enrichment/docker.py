@@ -1,9 +1,9 @@
 """Docker's state files: ``<data root>/containers/<id>/config.v2.json`` and ``hostconfig.json``."""
 
 import re
-from dataclasses import dataclass, field
 
 from ..reading import Absent, ReadFailed
+from ..record import Record
 from .bundle import read_json
 
 DEFAULT_DATA_ROOT = "/var/lib/docker"
@@ -11,17 +11,16 @@ DEFAULT_CONFIG = "/etc/docker/daemon.json"
 REMAPPED = re.compile(r"\d+\.\d+")
 
 
-@dataclass
-class Engine:
+class Engine(Record):
     """One docker daemon: where its state lies, and its present defaults."""
 
     pid: int
     uid: int = 0
     data_root: str = DEFAULT_DATA_ROOT
     log_driver: str = "json-file"
-    log_options: dict = field(default_factory=dict)
+    log_options: dict = dict
     cgroup_parent: str = ""
-    storage_options: list = field(default_factory=list)
+    storage_options: list = list
     config_failure: object = None
 
 
