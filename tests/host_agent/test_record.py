@@ -26,7 +26,7 @@ def test_equal_fields_make_equal_values():
     assert repr(Point(1)) == "Point(x=1, y=2, notes=[])"
 
 
-@pytest.mark.parametrize("call", [dict(y=1), dict(x=1, z=2)], ids=["missing", "unknown"])
+@pytest.mark.parametrize("call", [{"y": 1}, {"x": 1, "z": 2}], ids=["missing", "unknown"])
 def test_a_wrong_name_is_refused(call):
     with pytest.raises(TypeError):
         Point(**call)
