@@ -41,7 +41,7 @@ class MemoryLive:
         self._fresh_seconds = fresh_seconds
         self._entries: OrderedDict[uuid.UUID, _Entry] = OrderedDict()
         self._unknown: dict[uuid.UUID, float] = {}
-        self._seen: dict[uuid.UUID, Seen] = {}
+        self._heard: dict[uuid.UUID, tuple[datetime, str]] = {}
 
     def beat(self, beat: Beat, *, now: datetime) -> Pulse:
         """See ``LiveStore``."""
@@ -108,14 +108,17 @@ class MemoryLive:
         with self._lock:
             self._entries.pop(host_id, None)
             self._unknown.pop(host_id, None)
+            self._heard.pop(host_id, None)
 
     def take_seen(self, *, limit: int) -> Sequence[Seen]:
         """See ``LiveStore``."""
         with self._lock:
-            taken = list(self._seen.values())[:limit]
-            for seen in taken:
-                del self._seen[seen.host_id]
-            return taken
+            taken = [(host_id, *self._heard.pop(host_id)) for host_id in [*self._heard][:limit]]
+            return [
+                _seen(host_id, entry.line, at, spool)
+                for host_id, at, spool in taken
+                if (entry := self._entries.get(host_id)) is not None
+            ]
 
     def _answer(self, entry: _Entry, known: Known, beat: Beat, *, now: datetime) -> Pulse:
         second, promoted = now.timestamp(), False
@@ -132,7 +135,7 @@ class MemoryLive:
         if known.state == "pending":  # no facts are at stake yet
             entry.line = replace(entry.line, boot="")
         entry.line, move = follow(entry.line, beat.boot, beat.counter)
-        self._note(entry.line, beat, now=now)
+        self._heard[beat.host_id] = (now, beat.spool)
         verdict = FORKS.get(move) or _facts_verdict(known, beat)
         if move in {Move.FORKED, Move.STILL_FORKED}:
             return Pulse(verdict, is_promoted=promoted)
@@ -144,16 +147,17 @@ class MemoryLive:
             is_promoted=promoted,
         )
 
-    def _note(self, line: Line, beat: Beat, *, now: datetime) -> None:
-        self._seen[beat.host_id] = Seen(
-            beat.host_id,
-            now,
-            line.boot,
-            line.counter,
-            line.previous_boot,
-            line.previous_counter,
-            beat.spool,
-        )
+
+def _seen(host_id: uuid.UUID, line: Line, at: datetime, spool: str) -> Seen:
+    return Seen(
+        host_id,
+        at,
+        line.boot,
+        line.counter,
+        line.previous_boot,
+        line.previous_counter,
+        spool,
+    )
 
 
 def _facts_verdict(known: Known, beat: Beat) -> Verdict:

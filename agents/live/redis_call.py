@@ -17,7 +17,7 @@ from redis.connection import parse_url
 from redis.exceptions import NoScriptError
 
 REPLY_BYTES = 4_096
-Word = str | int
+Word = str | int | bytes
 
 
 class RedisScript:
@@ -41,6 +41,10 @@ class RedisScript:
             return self._ask("EVALSHA", self._sha, *words)
         except NoScriptError:
             return self._ask("EVAL", self._text, *words)
+
+    def __del__(self) -> None:
+        for line in self._free:
+            line.close()
 
     def _ask(self, *words: Word) -> Any:
         try:
@@ -68,23 +72,21 @@ class _Line:
 
     def __init__(self, url: str, *, seconds: float) -> None:
         self._reader = hiredis.Reader(encoding="utf-8")
+        where: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
         try:
-            self._socket = _connect(parse_url(url), seconds=seconds)
+            self._socket = _connect(where, seconds=seconds)
         except OSError as error:
             raise redis.ConnectionError(str(error)) from None
-        for words in _greeting(parse_url(url)):
+        for words in _greeting(where):
             if isinstance(answer := self.ask(words), hiredis.ReplyError):
                 raise redis.AuthenticationError(str(answer))
 
     def ask(self, words: Sequence[Word]) -> Any:
         """The answer to one command; a refusal is returned, not raised."""
         try:
-            self._socket.sendall(hiredis.pack_command(tuple(words)))
+            self._socket.sendall(hiredis.pack_command(tuple(words)))  # type: ignore[arg-type]
             while (answer := self._reader.gets()) is False:
-                got = self._socket.recv(REPLY_BYTES)
-                if not got:
-                    raise ConnectionResetError
-                self._reader.feed(got)
+                self._reader.feed(self._receive())
         except (ConnectionResetError, BrokenPipeError):
             self._socket.close()
             message = "Redis closed the connection"
@@ -93,6 +95,15 @@ class _Line:
             self._socket.close()
             raise redis.TimeoutError(str(error)) from None
         return answer
+
+    def close(self) -> None:
+        """End the connection."""
+        self._socket.close()
+
+    def _receive(self) -> bytes:
+        if got := self._socket.recv(REPLY_BYTES):
+            return got
+        raise ConnectionResetError
 
 
 def _connect(where: dict[str, Any], *, seconds: float) -> socket.socket:

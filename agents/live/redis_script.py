@@ -92,7 +92,7 @@ if ARGV[7] ~= '-' and (k[8] or '') ~= ARGV[7] then return said(word, k[8] or '')
 return said(word)
 """
 
-# KEYS host. ARGV life, fresh until, then key, state, root, boot, counter, previous boot, previous
+# KEYS host. ARGV life of ended hosts, fresh until, then key, state, root, boot, counter, previous boot, previous
 # counter, rival, configuration, rotation due, next key, its time; empty or 0 is left out.
 PUT: Final = """
 local held = redis.call('HMGET', KEYS[1], 't', 'b')
@@ -112,7 +112,11 @@ for place, name in ipairs(names) do
 end
 if not stays then redis.call('HSET', KEYS[1], 'n', ARGV[7]) end
 redis.call('HSET', KEYS[1], 'r', ARGV[5], 'f', ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[1])
+if ARGV[4] == 'g' or ARGV[4] == 'v' then
+  redis.call('EXPIRE', KEYS[1], ARGV[1])
+else
+  redis.call('PERSIST', KEYS[1])
+end
 """
 
 # KEYS hosts. ARGV name, value, name, value, …: changes only the hosts that are known.

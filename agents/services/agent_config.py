@@ -24,7 +24,7 @@ from workbench.core.access.request import Caller
 from workbench.core.errors import Invalid
 from workbench.core.models import Workspace
 
-ETAG_CHARACTERS: Final = 16
+ETAG_CHARACTERS: Final = 8
 PLACE: Final = re.compile(r"`\$\.?(.*)`")
 Word = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.]{0,39}\Z")]
 LabelText = Annotated[str, Meta(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]+\Z")]
