@@ -174,6 +174,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection; the listener holds the ``Server``."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes
 
     def do_POST(self):
         """Read the body as the real server would."""

@@ -17,100 +17,15 @@ from underpin_agent.index import blob_requests, build_index, index_body
 from underpin_agent.isolation import Isolated
 from underpin_agent.reading import Host
 from underpin_agent.state import State, StateError, reserved_counter
+from underpin_agent.ticks import phase_of
 
-from tests.host_agent.server import running
-
-MACHINE_ID = "0123456789abcdef0123456789abcdef"
-
-
-OPENED = []
-
-
-def connect(address):
-    """A client that is closed after the test."""
-    OPENED.append(Client(address))
-    return OPENED[-1]
-
-
-@pytest.fixture
-def server():
-    with running() as started:
-        yield started
-
-
-@pytest.fixture(autouse=True)
-def close_clients():
-    yield
-    while OPENED:
-        OPENED.pop().close()
-
-
-@pytest.fixture
-def state(tmp_path):
-    one = State(str(tmp_path / "state"))
-    one.open()
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def host(tree):
-    tree.write("/etc/machine-id", MACHINE_ID + "\n")
-    tree.write("/proc/sys/kernel/random/boot_id", "3f2c9a01-aaaa-bbbb-cccc-000000000000\n")
-    return Host(str(tree.folder))
-
-
-def body(**facts):
-    return {"facts": facts, "unknowns": []}
-
-
-def collection(text="x", size=10):
-    return {
-        "schema": "underpin/collection/1",
-        "sections": {
-            "host": body(name=text),
-            "kernel": body(release="6.1" + "0" * 3000),
-            "logging": {"error": "EACCES", "needs": "root"},
-        },
-        "containers": [{"key": "k", "identity": body(key="k"), "posture": body(a="p" * size)}],
-    }
+from tests.host_agent.at_work import DAY, Clock, body, collection, enrolled, make_loop, run_for
+from tests.host_agent.conftest import MACHINE_ID
+from tests.host_agent.server import DROP
 
 
 def indexed(*arguments):
     return build_index(collection(*arguments))
-
-
-class Fixed:
-    """A collector with a given collection."""
-
-    def __init__(self, value):
-        self.value, self.salt, self.everything = value, b"", []
-
-    def index(self, *, everything=False):
-        self.everything.append(everything)
-        return build_index(self.value)
-
-    def use_salt(self, salt):
-        self.salt = salt
-
-
-def make_loop(server, state, host, value=None, **more):
-    settings = loop.Settings(server.url, token=more.pop("token", "good"), name="web-1")
-    return loop.Loop(
-        settings,
-        client=connect(server.url),
-        state=state,
-        host=host,
-        collector=Fixed(value or collection()),
-        pick=lambda low, high: high,
-        **more,
-    )
-
-
-def enrolled(server, state, host):
-    client = connect(server.url)
-    identity = enrolment.enrol(client, state, host, server=server.url, token="good", name="web-1")
-    return Delivery(client, state, identity, "3f2c9a01", reserved_counter(state))
 
 
 # ---- enrolment --------------------------------------------------------------------------------
@@ -129,7 +44,7 @@ def test_enrolment_shows_a_hash_and_never_the_secret(server, state, host):
 
 def test_a_lost_reply_is_harmless(server, state, host):
     server.answers["/enrol"] = [(503, {}, {})]
-    client = connect(server.url)
+    client = Client(server.url)
     arguments = {"server": server.url, "token": "good", "name": "n"}
     with pytest.raises(enrolment.NotYet):
         enrolment.enrol(client, state, host, **arguments)
@@ -143,7 +58,7 @@ def test_a_lost_reply_is_harmless(server, state, host):
 )
 def test_a_refusal_is_told_in_words(server, state, host, status, text):
     server.answers["/enrol"] = [(status, {}, {})]
-    client = connect(server.url)
+    client = Client(server.url)
     with pytest.raises(enrolment.Refused, match=text):
         enrolment.enrol(client, state, host, server=server.url, token="t", name="n")
     assert state.read("identity.json") == {}
@@ -152,7 +67,7 @@ def test_a_refusal_is_told_in_words(server, state, host, status, text):
 def test_a_host_that_waits_for_approval_keeps_its_key(server, state, host):
     answer = {"host_id": "h-1", "tag": "t" * 32, "state": "pending", "config": {}}
     server.answers["/enrol"] = [(202, answer, {})]
-    client = connect(server.url)
+    client = Client(server.url)
     found = enrolment.enrol(client, state, host, server=server.url, token="t", name="n")
     assert found.token.startswith("k1.h-1.")
 
@@ -452,17 +367,243 @@ def test_a_copied_image_drops_the_key_and_enrols_anew(server, state, host, tree)
     assert new["fingerprint"] == combined(evidence(host)) != old["fingerprint"]
 
 
-def test_after_an_outage_the_heartbeat_goes_alone(server, state, host):
-    one = make_loop(server, state, host)
+def test_after_an_outage_heartbeats_go_first_and_facts_wait(server, state, host):
+    clock = Clock()
+    one = make_loop(server, state, host, clock=clock)
     one.cycle()
     server.answers["/hb"] = [(503, {}, {})] * 3
+    one.collector.value = collection("changed")
     for _ in range(3):
         one.cycle()
-    one.cycle()
     server.requests.clear()
-    one.collector.value = collection("changed")
+    run_for(one, clock, 299)
+    assert set(server.paths()) == {"/hb"}
+    run_for(one, clock, 120)
+    assert server.paths().count("/index") == 1
+
+
+def test_a_failing_index_does_not_hold_up_heartbeats(server, state, host):
+    clock = Clock()
+    one = make_loop(server, state, host, clock=clock)
     one.cycle()
-    assert server.paths() == ["/hb"]
+    one.collector.value = collection("changed")
+    server.answers["/index"] = [(503, {}, {})] * 100
+    server.requests.clear()
+    run_for(one, clock, 3600)
+    assert 55 <= server.paths().count("/hb") <= 65
+    assert 4 <= server.paths().count("/index") <= 12
+
+
+def test_a_refused_index_is_left_alone_for_an_hour_and_counted(server, state, host):
+    clock = Clock()
+    one = make_loop(server, state, host, clock=clock)
+    one.cycle()
+    one.collector.value = collection("changed")
+    server.answers["/index"] = [(422, {}, {})]
+    server.requests.clear()
+    run_for(one, clock, 3000)
+    assert server.paths().count("/index") == 1
+    run_for(one, clock, 1500)
+    assert server.remarks == [{"counts": {"requests_refused": 1}}]
+
+
+# ---- changes only -----------------------------------------------------------------------------
+
+
+def test_a_change_travels_alone(server, state, host):
+    one = enrolled(server, state, host)
+    first = collection(containers=3)
+    one.deliver(build_index(first))
+    server.requests.clear()
+    first["sections"]["clock"] = body(x=1)
+    del first["sections"]["logging"]
+    first["containers"] = [*first["containers"][1:], collection(size=11)["containers"][0]]
+    first["containers"][0]["key"] = "fresh"
+    index = build_index(first)
+    assert one.deliver(index).standing is Standing.FINE
+    sent = server.requests[1][2]
+    assert sent["delta"] is True
+    assert (list(sent["sections"]), sent["sections_gone"]) == (["clock"], ["logging"])
+    assert ([row[0] for row in sent["containers"]], sent["gone"]) == (["fresh", "k"], ["k1"])
+    assert sent["root"] == index.root == server.root
+
+
+def test_after_a_restart_a_change_travels_alone_once_the_facts_were_seen_unchanged(
+    server, state, host
+):
+    one = enrolled(server, state, host)
+    one.deliver(indexed())
+    again = Delivery(one.client, state, one.keys.current, "3f2c9a01", reserved_counter(state))
+    again.deliver(indexed())
+    again.deliver(indexed("changed"))
+    assert server.requests[-1][2]["delta"] is True
+    assert server.root == indexed("changed").root
+
+
+def test_a_server_with_another_state_gets_the_whole_at_once(server, state, host):
+    one = enrolled(server, state, host)
+    one.deliver(indexed())
+    server.root = "e" * 64
+    assert one.deliver(indexed("changed")).standing is Standing.FINE
+    assert server.root == indexed("changed").root
+    assert "delta" not in server.requests[-1][2]
+
+
+def test_a_server_that_knows_no_changes_gets_the_whole(server, state, host):
+    one = enrolled(server, state, host)
+    one.deliver(indexed())
+    server.answers["/index"] = [(400, {}, {})]
+    assert one.deliver(indexed("changed")).standing is Standing.FINE
+    assert server.root == indexed("changed").root
+
+
+def test_413_sends_less_at_a_time(server, state, host):
+    one = enrolled(server, state, host)
+    index = build_index(collection(containers=5))
+    server.answers = {"/index": [(413, {}, {})], "/blobs": [(413, {}, {}), (413, {}, {})]}
+    assert one.deliver(index).standing is Standing.FINE
+    assert set(server.blobs) == set(index.bodies)
+    assert server.requests[3][2]["inline"] == {}
+
+
+def test_bodies_are_never_sent_twice_to_a_server_that_keeps_them(server, state, host):
+    one = enrolled(server, state, host)
+    one.deliver(indexed())
+    server.root, server.number = "", 0  # restored from before the index, bodies kept
+    server.requests.clear()
+    one.deliver(indexed())
+    assert server.paths() == ["/hb", "/index"]
+    assert server.requests[1][2]["inline"] == {}
+
+
+# ---- the daily self-check ---------------------------------------------------------------------
+
+
+def test_every_day_the_whole_is_read_and_sent_once_more(server, state, host):
+    clock = Clock()
+    one = make_loop(server, state, host, clock=clock, wall=clock)
+    one.cycle()
+    one.interval = 1800.0
+    run_for(one, clock, 5 * DAY)
+    whole = [body for path, _, body in server.requests if path == "/index" and "delta" not in body]
+    assert 5 <= sum(one.collector.everything) <= 6
+    # the first is that of the enrolment, sent again after its bodies
+    assert 5 <= len({body["gen"] for body in whole}) - 1 <= 6
+    assert len(server.blobs) == len(indexed().bodies)
+
+
+def test_the_day_goes_on_over_a_restart(server, state, host):
+    clock = Clock()
+    state.write("config.json", {"interval": 1800})
+    run_for(make_loop(server, state, host, clock=clock, wall=clock), clock, DAY)
+    before = server.number
+    for _ in range(10):  # ten restarts in one day
+        run_for(make_loop(server, state, host, clock=clock, wall=clock), clock, DAY / 10)
+    assert 1 <= server.number - before <= 2
+
+
+def test_hosts_check_themselves_at_different_hours():
+    due = [phase_of("host-%d" % number) for number in range(1000)]
+    assert all(0 <= one < 1 for one in due)
+    hours = [sum(1 for one in due if int(one * 24) == hour) for hour in range(24)]
+    assert min(hours) > 15 < 70 > max(hours)
+
+
+# ---- samples and events -----------------------------------------------------------------------
+
+
+class Rows:
+    """Samples that wait."""
+
+    def __init__(self, count):
+        self.rows = [{"n": number} for number in range(count)]
+
+    def waiting(self):
+        return self.rows[:64]
+
+    def sent(self, rows):
+        assert self.rows[: len(rows)] == rows
+        del self.rows[: len(rows)]
+
+    def stop(self):
+        return
+
+
+def test_samples_travel_with_unchanged_facts_every_five_minutes(server, state, host):
+    clock, rows = Clock(), Rows(3)
+    one = make_loop(server, state, host, clock=clock, samples=rows)
+    run_for(one, clock, 3600)
+    assert server.samples == [{"n": 0}, {"n": 1}, {"n": 2}]
+    generation = server.number
+    server.requests.clear()
+    for number in range(60):
+        rows.rows.append({"n": number})
+        run_for(one, clock, 60)
+    assert 10 <= server.paths().count("/index") <= 12
+    assert server.number == generation
+    assert len(server.accepted) == 1
+
+
+def test_many_samples_need_not_wait_five_minutes_each(server, state, host):
+    clock, rows = Clock(), Rows(640)
+    one = make_loop(server, state, host, clock=clock, samples=rows)
+    run_for(one, clock, 900)
+    assert len(server.samples) == 640
+
+
+def test_samples_are_kept_until_the_server_has_them(server, state, host):
+    clock, rows = Clock(), Rows(2)
+    one = make_loop(server, state, host, clock=clock, samples=rows)
+    one.cycle()
+    server.answers["/index"] = [(503, {}, {}), DROP]
+    run_for(one, clock, 1800)
+    assert not rows.rows
+    assert server.samples[-2:] == [{"n": 0}, {"n": 1}]
+
+
+class Happenings:
+    """Events that count their calls."""
+
+    acked_through, in_memory = 7, False
+
+    def __init__(self):
+        self.calls = []
+
+    def start(self):
+        self.calls.append("start")
+
+    def observe(self, index):
+        self.calls.append("observe")
+
+    def deliver(self, _client, token):
+        self.calls.append(token)
+
+    def stop(self):
+        self.calls.append("stop")
+
+
+def test_events_follow_a_heartbeat_that_was_answered(server, state, host):
+    events = Happenings()
+    one = make_loop(server, state, host, events=events)
+    assert one.once() == 0
+    token = one.delivery.keys.token
+    assert events.calls == ["start", "observe", token, "stop"]
+    assert server.requests[1][2]["q"] == 7
+    server.answers["/hb"] = [(503, {}, {})]
+    assert one.once() == loop.EXIT_REFUSED
+    assert events.calls.count(token) == 1
+
+
+def test_the_heartbeat_says_when_events_live_in_memory(server, state, host):
+    one = make_loop(server, state, host, events=Happenings())
+    one.cycle()
+    one.events.in_memory = True
+    one.cycle()
+    beats = [sent.get("s") for path, _headers, sent in server.requests if path == "/hb"]
+    assert beats == [None, "memory"]
+
+
+# ---- settings of the enrolment ----------------------------------------------------------------
 
 
 def test_the_salt_of_the_workspace_is_used(server, state, host):

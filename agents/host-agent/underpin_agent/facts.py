@@ -50,7 +50,8 @@ class Facts:
 
     def send(self, index, token, *, wanted):
         """The index until the server needs nothing more. Raises Unreachable."""
-        way = Way(whole=wanted or self.full.is_due() or self._base is None, inline=True)
+        is_lost = wanted and index.root == self.accepted  # the server had it once
+        way = Way(whole=is_lost or self.full.is_due() or self._base is None, inline=True)
         if index.root == self.accepted:
             self._numbered = ""  # to be taken once more it needs a number of its own
         for _round in range(MAX_ROUNDS):

@@ -88,12 +88,12 @@ class Loop:
 
     def __init__(
         self, settings, *, client, state, host, collector, samples=None, events=None,
-        sleep=time.sleep, pick=uniform, clock=time.monotonic,
+        sleep=time.sleep, pick=uniform, clock=time.monotonic, wall=time.time,
     ):  # fmt: skip
         self.settings = settings
         self.client, self.state, self.host = client, state, host
         self.collector, self.samples, self.events = collector, samples, events
-        self.sleep, self.pick, self.clock = sleep, pick, clock
+        self.sleep, self.pick, self.clock, self.wall = sleep, pick, clock, wall
         self.membership = Membership(
             settings, client=client, state=state, host=host, say=say, clock=clock
         )
@@ -274,7 +274,7 @@ class Loop:
         self.pushed = Pushed(self.state)
         self.delivery = Delivery(
             self.client, self.state, identity, boot_id(self.host), self.counter,
-            samples=self.samples, events=self.events, clock=self.clock,
+            samples=self.samples, events=self.events, clock=self.clock, wall=self.wall,
         )  # fmt: skip
         self._apply()
 

@@ -50,6 +50,7 @@ class FullIndex:
         return self._clock() >= self._due
 
     def done(self):
-        """One was taken by the server now."""
-        self._due = self._clock() + DAY_SECONDS
-        self.saved_at = int(self._wall())
+        """One was taken by the server now; one between the times does not move them."""
+        if self.is_due():
+            self._due = self._clock() + DAY_SECONDS
+            self.saved_at = int(self._wall())
