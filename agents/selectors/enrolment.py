@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 
-from agents.models import EnrolmentToken, Host
+from agents.models import Agent, EnrolmentToken, Host, HostState
 from agents.selectors.population import hosts_present
 from workbench.core.models import Workspace
 
@@ -18,27 +19,42 @@ TOKENS_SHOWN: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """One enrolment token and whether it still lets hosts in."""
+    """One enrolment token, whether it still lets hosts in, and how many hosts hold it as theirs."""
 
     token: EnrolmentToken
     state: str
+    hosts: int
 
     @property
     def is_usable(self) -> bool:
         """True while a host can join with it."""
         return self.state == "usable"
 
+    @property
+    def left(self) -> int:
+        """How many more hosts may join with it."""
+        return max(0, self.token.max_uses - self.token.uses) if self.is_usable else 0
+
 
 def tokens_of(workspace: Workspace, *, now: datetime) -> tuple[TokenRow, ...]:
     """The newest tokens first, at most 50. One query."""
+    mine = Agent.objects.filter(enrolled_with=OuterRef("pk"))
+    present = mine.exclude(host__state=HostState.RETIRED).order_by()
+    counted = present.values("enrolled_with").annotate(n=Count("pk")).values("n")
     rows = EnrolmentToken.objects.of(workspace).select_related("created_by")
+    rows = rows.annotate(host_count=Coalesce(Subquery(counted), 0))
     newest = rows.order_by("-created_at", "pk")[:TOKENS_SHOWN]
-    return tuple(TokenRow(token, _state(token, now=now)) for token in newest)
+    return tuple(TokenRow(one, _state(one, now=now), one.host_count) for one in newest)
 
 
 def token_of(workspace: Workspace, pk: uuid.UUID) -> EnrolmentToken | None:
     """One token of the workspace, or None."""
     return EnrolmentToken.objects.of(workspace).filter(pk=pk).first()
+
+
+def waiting(workspace: Workspace) -> int:
+    """How many hosts wait for approval. One query."""
+    return Host.objects.of(workspace).filter(state=HostState.PENDING).count()
 
 
 def arrivals(workspace: Workspace, *, now: datetime) -> tuple[Host, ...]:

@@ -12,5 +12,6 @@ urlpatterns = [
         views.revoke_enrolment_token,
         name="revoke-enrolment-token",
     ),
+    path("agent/daemonset.yaml", views.agent_daemonset, name="agent-daemonset"),
     path("agent/underpin-agent.pyz", views.agent_download, name="agent-download"),
 ]

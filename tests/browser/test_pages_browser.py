@@ -238,9 +238,9 @@ def test_a_token_is_made_and_its_line_copied(desk: Opened) -> None:
     sitting.open("/enrol/")
     sitting.page.get_by_label("Name").fill("rack 4")
     sitting.page.get_by_role("button", name="Make a token").click()
-    sitting.page.locator("[data-copy=install-root]").click()
+    sitting.page.locator("[data-copy=install-service]").click()
     copied = sitting.page.evaluate("navigator.clipboard.readText()")
-    assert copied == sitting.page.locator("#install-root").inner_text().strip()
+    assert copied == sitting.page.locator("#install-service").inner_text().strip()
     assert "--token ue_" in copied
     assert Axe().run(sitting.page, options=AXE_OPTIONS).response["violations"] == []
     sitting.assert_quiet()

@@ -71,8 +71,12 @@ def test_a_revoked_token_stays_in_the_list(estate: Estate, admin: Client) -> Non
     token = EnrolmentToken.unscoped.get()
     address = reverse("revoke-enrolment-token", args=[token.pk])
     assert admin.get(address).status_code == 405
-    assert "lets no more hosts in" in admin.post(address, follow=True).text
-    assert "revoked before" in admin.post(address, follow=True).text
+    asked = admin.post(address).text
+    assert "Revoke “first”?" in asked
+    assert EnrolmentToken.unscoped.get().revoked_at is None
+    sure = {"confirmed": "yes"}
+    assert "lets no more hosts in" in admin.post(address, sure, follow=True).text
+    assert "revoked before" in admin.post(address, sure, follow=True).text
     assert Host.objects.of(estate.workspace).count() == 1
 
 

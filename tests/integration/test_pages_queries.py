@@ -21,7 +21,7 @@ QUERIES = {
     "containers": 4,
     "findings": 3,
     "reports": 2,
-    "enrol": 2,
+    "enrol": 3,
     "enrol-arrivals": 1,
     "api-tokens": 1,
 }

@@ -60,6 +60,7 @@ AGENT_ROUTES: Final = {
     "ingest:rotate": AGENTS,
     "ingest:config": AGENTS,
     "ingest:latest": AGENTS,
+    "agent-daemonset": ANYONE,  # the server's address and nothing secret
     "agent-download": ANYONE,  # the program itself is no secret; its digest is on the page
 }
 
