@@ -46,7 +46,12 @@ ENGINE_FILE = re.compile(
     r"/containers/[0-9a-f]{64}/|/\w+-containers/[0-9a-f]{64}/userdata|/sandboxes/[0-9a-f]{64}/"
     r"|/kubelet/pods/[^/]+/(?:etc-hosts$|containers/)"
 )
-ENGINE_FOLDER = r"/(?:(?:\w+-)?containers|sandboxes)/%s/"  # podman's is named after its driver
+# podman's is named after its driver
+ENGINE_FOLDER = re.compile(r"/(?:(?:\w+-)?containers|sandboxes)/([0-9a-f]{64})(?=/)")
+ENGINE_PRIVATE = re.compile(
+    r"/(?:overlay2?|aufs|vfs|btrfs)/.*[0-9a-f]{64}|/io\.containerd\.|/netns/"
+)
+LIBRARIES = re.compile(r"/lib[^/]*(?:/|$)")
 ENGINE_POINTS = {
     *("/etc/resolv.conf", "/etc/hostname", "/etc/hosts", "/dev/shm", "/run/.containerenv"),  # noqa: S108
     *("/run/secrets", "/dev/termination-log", "/dev/mqueue", "/run/.toolboxenv"),
@@ -122,9 +127,7 @@ def shared_devices(host_mounts):
 
 
 def _engine_private(point):
-    return bool(ENGINE_FILE.search(point + "/")) or bool(
-        re.search(r"/(?:overlay2?|aufs|vfs|btrfs)/.*[0-9a-f]{64}|/io\.containerd\.|/netns/", point)
-    )
+    return bool(ENGINE_FILE.search(point + "/") or ENGINE_PRIVATE.search(point))
 
 
 def mount_role(mount, *, path, kind, empty, own_id):
@@ -156,7 +159,7 @@ def _is_mask(mount, *, kind, empty):
 
 
 def _is_engine_file(point, path, own_id):
-    if own_id and re.search(ENGINE_FOLDER % own_id, path + "/"):
+    if own_id and own_id in ENGINE_FOLDER.findall(path + "/"):
         return True
     return point in ENGINE_INIT or (point in ENGINE_POINTS and bool(ENGINE_FILE.search(path)))
 
@@ -171,7 +174,7 @@ def sensitive_class(path, role, stores=()):
     inside = [(len(folder), name) for folder, name in table if below(path, folder)]
     if inside:
         return max(inside, key=lambda row: row[0])[1]
-    if re.match(r"/lib[^/]*(?:/|$)", path):
+    if LIBRARIES.match(path):
         return "system"
     holds = [name for folder, name in table if below(folder, path)]
     return holds[0] if holds else ""

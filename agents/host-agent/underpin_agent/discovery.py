@@ -9,6 +9,8 @@ from .record import Record
 ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 CONMON_SCOPE = re.compile(r"(?:libpod|crio)-conmon-[0-9a-f]{64}")
 KEY_DIGITS = 12
+KEY = re.compile("[0-9a-f]{%d}" % KEY_DIGITS)
+NETWORK = re.compile(r"net:\[\d+\]")
 PARTNERS = ("pid", "network", "ipc", "uts")
 SERVICE = re.compile(r"/(?:system|user)\.slice/(?:[^/]+/)*[^/]+\.service$")
 NAMED_NETWORKS = ("/run/netns/", "/var/run/netns/")  # ip-netns(8)
@@ -115,7 +117,7 @@ def named_networks(host):
     except ReadFailed:
         return frozenset()
     roots = [one.root for one in mounts if one.point.startswith(NAMED_NETWORKS)]
-    return frozenset(int(root[5:-1]) for root in roots if re.fullmatch(r"net:\[\d+\]", root))
+    return frozenset(int(root[5:-1]) for root in roots if NETWORK.fullmatch(root))
 
 
 def classify(processes, known_supervisors, kind, inodes, *, named=frozenset()):
@@ -150,7 +152,7 @@ def _claimed(process, processes, known_supervisors, found):
 
 def _key(identity, process):
     short = identity[:KEY_DIGITS]
-    if re.fullmatch("[0-9a-f]{%d}" % KEY_DIGITS, short):
+    if KEY.fullmatch(short):
         return short
     return "ns-%d" % process.namespaces.get("mount", 0)
 

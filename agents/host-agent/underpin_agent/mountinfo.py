@@ -61,6 +61,10 @@ def _parse_line(line):
 
 def read_host_mounts(host):
     """Mounts of the host itself: of PID 1, which every agent that sees the host may read."""
+    return host.once("mounts", lambda: _read_host_mounts(host))
+
+
+def _read_host_mounts(host):
     try:
         return parse(host.read("/proc/1/mountinfo", MAX_BYTES))
     except ReadFailed:

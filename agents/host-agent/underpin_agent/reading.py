@@ -58,6 +58,15 @@ class Host:
         self.root = os.path.abspath(root)
         self.blocked_mounts = frozenset()  # mount ids that a walk must not enter
         self.is_local_root = self.root == "/"
+        self.kept = None  # what ``once`` gave, while one collection lasts
+
+    def once(self, name, read):
+        """``read()``, in a collection only at the first call of that name."""
+        if self.kept is None:
+            return read()
+        if name not in self.kept:
+            self.kept[name] = read()
+        return self.kept[name]
 
     def read_bytes(self, path, max_bytes=DEFAULT_MAX_BYTES):
         """At most ``max_bytes`` of a regular or kernel file; never blocks on a FIFO."""

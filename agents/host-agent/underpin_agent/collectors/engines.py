@@ -19,6 +19,7 @@ _DEFAULT_SOCKET = {
     "crio": "/run/crio/crio.sock",
     "podman": "/run/podman/podman.sock",
 }
+_PODMAN_SOCKET = re.compile(r"(?:/run|/run/user/(\d+))/podman/podman\.sock")
 _ADDRESS_KEYS = ("grpc.address", "crio.api.listen")
 _DEFAULT_STORE = {
     "docker": "/var/lib/docker",
@@ -171,7 +172,7 @@ def _podmans(host, programs, users):
             engine = found.setdefault(user, Engine("podman", "podman", [], user))
             engine.processes.append(process)
     for path in listening_paths(host, "1") or listening_paths(host, "self"):
-        match = re.fullmatch(r"(?:/run|/run/user/(\d+))/podman/podman\.sock", resolved(host, path))
+        match = _PODMAN_SOCKET.fullmatch(resolved(host, path))
         if match:
             user = users.get(int(match.group(1)), match.group(1)) if match.group(1) else ""
             engine = found.setdefault(user, Engine("podman", "podman", [], user))

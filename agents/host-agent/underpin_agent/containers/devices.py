@@ -32,22 +32,22 @@ MISC = {
     "uhid": "uinput",
 }
 MAJORS = (
-    (r"vfio", "vfio"),
-    (r"mei", "mei"),
-    (r"tpm", "tpm"),
-    (r"hidraw|hiddev", "hidraw"),
-    (r"input", "input"),
-    (r"alsa|sound", "audio"),
-    (r"video4linux|media|cec", "video"),
-    (r"drm|nvidia.*|kfd|accel", "gpu"),
-    (r"ttyS|ttyUSB|ttyACM|ttyAMA|ttyMFD|serial", "serial"),
-    (r"usb.*", "usb"),
-    (r"i2c", "i2c"),
-    (r"spi.*", "spi"),
-    (r"gpiochip", "gpio"),
-    (r"sg", "scsi-generic"),
-    (r"nvme.*", "nvme"),
-    (r"cpu/msr", "msr"),
+    (re.compile(r"vfio"), "vfio"),
+    (re.compile(r"mei"), "mei"),
+    (re.compile(r"tpm"), "tpm"),
+    (re.compile(r"hidraw|hiddev"), "hidraw"),
+    (re.compile(r"input"), "input"),
+    (re.compile(r"alsa|sound"), "audio"),
+    (re.compile(r"video4linux|media|cec"), "video"),
+    (re.compile(r"drm|nvidia.*|kfd|accel"), "gpu"),
+    (re.compile(r"ttyS|ttyUSB|ttyACM|ttyAMA|ttyMFD|serial"), "serial"),
+    (re.compile(r"usb.*"), "usb"),
+    (re.compile(r"i2c"), "i2c"),
+    (re.compile(r"spi.*"), "spi"),
+    (re.compile(r"gpiochip"), "gpio"),
+    (re.compile(r"sg"), "scsi-generic"),
+    (re.compile(r"nvme.*"), "nvme"),
+    (re.compile(r"cpu/msr"), "msr"),
 )
 RUNTIME_RULES = (  # what runc and crun allow in every container, beside the bundle's own rules
     ("b", "*:*", "m"),
@@ -190,7 +190,4 @@ def device_kind(kind, major, minor, *, majors, misc):
     name = majors.get((kind, major), "")
     if kind == "c" and major == 202:
         return "msr"
-    for pattern, label in MAJORS:
-        if re.fullmatch(pattern, name):
-            return label
-    return "other"
+    return next((label for pattern, label in MAJORS if pattern.fullmatch(name)), "other")

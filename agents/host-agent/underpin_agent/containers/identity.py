@@ -1,6 +1,6 @@
 """``container.identity``: what differs between two replicas of one container."""
 
-from datetime import datetime, timedelta, timezone
+import time
 
 from ..processes import TICKS
 from .control_groups import main_path
@@ -63,8 +63,8 @@ def _started(material):
         _missing(material, "started_at", "the boot time is not known")
         return
     seconds = boot + material.leader.start_ticks // TICKS
-    start = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=seconds)
-    material.identity.facts["started_at"] = start.strftime("%Y-%m-%dT%H:%M:%SZ")
+    shown = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    material.identity.facts["started_at"] = shown
 
 
 def _frozen(material):

@@ -21,6 +21,8 @@ SETS = {
     "inheritable": "CapInh",
     "ambient": "CapAmb",
 }
+MERGING = re.compile(r"ksm_(?:merge_any|mergeable):\s*yes")
+SELINUX = re.compile(r"([^:]+:[^:]+:([^:]+):s\d+)(?::(.*))?")
 PTRACE = "the process inspection right (CAP_SYS_PTRACE)"
 
 
@@ -225,7 +227,7 @@ def _merges_memory(host, pid):
         return None
     except ReadFailed:
         return None
-    return bool(re.search(r"ksm_(?:merge_any|mergeable):\s*yes", text))
+    return bool(MERGING.search(text))
 
 
 def _security_module(material):
@@ -248,7 +250,7 @@ def _no_module(material):
 
 
 def _label(material, text):
-    match = re.fullmatch(r"([^:]+:[^:]+:([^:]+):s\d+)(?::(.*))?", text)
+    match = SELINUX.fullmatch(text)
     if match:
         material.identity.facts["selinux_categories"] = match.group(3) or ""
         material.put("security_module.label", match.group(1))

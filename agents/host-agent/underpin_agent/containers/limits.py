@@ -11,6 +11,8 @@ V1_UNLIMITED = 0x7FFF_FFFF_FFFF_0000  # PAGE_COUNTER_MAX in bytes, for pages up 
 MAX_SIBLINGS = 500
 UUID = re.compile(r"[0-9a-f]{8}[-_](?:[0-9a-f]{4}[-_]){3}[0-9a-f]{12}")
 SUB_GROUP = re.compile(r"/(?:container|init\.scope)$")
+KUBERNETES = re.compile(r"/kubepods(?:[/.]|$)")
+ROOTLESS = re.compile(r"/user\.slice/user-\d+\.slice/user@\d+\.service/user\.slice")
 DEFAULT_PARENTS = {
     *("/docker", "/system.slice", "/machine.slice", "/libpod_parent", "/default", "/machine"),
 }
@@ -77,9 +79,9 @@ def _default_parent(material, parent):
     configured = material.claim.cgroup_parent_default
     if configured:
         return parent == "/" + configured.strip("/")
-    if parent in DEFAULT_PARENTS or re.match(r"/kubepods(?:[/.]|$)", parent):
+    if parent in DEFAULT_PARENTS or KUBERNETES.match(parent):
         return True
-    return bool(re.fullmatch(r"/user\.slice/user-\d+\.slice/user@\d+\.service/user\.slice", parent))
+    return bool(ROOTLESS.fullmatch(parent))
 
 
 def _notify_on_release(material):

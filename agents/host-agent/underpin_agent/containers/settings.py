@@ -22,6 +22,9 @@ REAPERS = {
     *("supervisord", "podman-init", "pause", "conmon", "runsvdir", "sh", "bash", "dash", "ash"),
 }
 DEFAULT_BUFFER_BYTES = 1_048_576  # docker's non-blocking mode without max-buffer-size
+SIZE = re.compile(r"(\d+)\s*([kmgt]?)i?b?")
+MACHINE = re.compile(r"shim-(?:kata|\w*vm)|cloud-hypervisor|qemu-system")
+OWN_PROGRAM = re.compile(r"/proc/\d+/exe")
 SYSTEM_FOLDERS = re.compile(
     r"/(?:usr/)?(?:s?bin|lib\w*|libexec)/|/usr/local/(?:s?bin|lib\w*|libexec)/"
 )
@@ -58,7 +61,7 @@ def _restart_and_health(material):
 
 def bytes_of(text):
     """Bytes of ``4m`` or ``1048576`` (go-units RAMInBytes), or None."""
-    match = re.fullmatch(r"(\d+)\s*([kmgt]?)i?b?", text.strip().lower())
+    match = SIZE.fullmatch(text.strip().lower())
     if not match:
         return None
     return int(match.group(1)) << {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}[match.group(2)]
@@ -229,7 +232,7 @@ def _sandbox(material):
     text = " ".join(words)
     if "runsc" in text or "gvisor" in text:
         material.put("sandbox", "gvisor")
-    elif re.search(r"shim-(?:kata|\w*vm)|cloud-hypervisor|qemu-system", text):
+    elif MACHINE.search(text):
         material.put("sandbox", "vm")
     else:
         material.put("sandbox", "shared-kernel")
@@ -250,7 +253,7 @@ def _hooks(material):
 
 def _hook_path(host, path):
     """``/proc/<pid>/exe`` (docker) is the daemon's own program: show that instead of a number."""
-    if re.fullmatch(r"/proc/\d+/exe", path):
+    if OWN_PROGRAM.fullmatch(path):
         try:
             return host.link(path)
         except ReadFailed:

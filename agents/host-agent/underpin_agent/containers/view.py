@@ -11,6 +11,10 @@ from ..reading import ReadFailed
 from .control_groups import GroupTree
 from .host_sockets import listening_runtime_sockets
 
+NUMBER = re.compile(r"\d+")
+SESSION = re.compile(r" _ses\.([0-9a-f]{64}):")
+COLUMNS = re.compile(r"\s{2,}")
+
 
 class HostView:
     """The host's side of every comparison. Reading failures leave ``None`` or empty values."""
@@ -83,7 +87,7 @@ class HostView:
 
     def _kernel(self):
         release = _or(lambda: self.host.line("/proc/sys/kernel/osrelease"), "")
-        return tuple(int(number) for number in re.findall(r"\d+", release)[:2])
+        return tuple(int(number) for number in NUMBER.findall(release)[:2])
 
     def _filesystems(self):
         text = _or(lambda: self.host.read("/proc/filesystems"), "")
@@ -113,7 +117,7 @@ class HostView:
             text = self.host.read("/proc/keys", 4_194_304)
         except ReadFailed:
             return None
-        return set(re.findall(r" _ses\.([0-9a-f]{64}):", text))
+        return set(SESSION.findall(text))
 
     def _own_user_initial(self):
         own = namespaces.links(self.host, "self").get("user")
@@ -151,7 +155,7 @@ def parse_limits(text):
     """``{name: (soft, hard)}`` of ``/proc/<pid>/limits``; None is unlimited."""
     found = {}
     for line in text.split("\n")[1:]:
-        parts = re.split(r"\s{2,}", line.strip())
+        parts = COLUMNS.split(line.strip())
         if len(parts) >= 3:
             found[parts[0]] = tuple(int(word) if word.isdigit() else None for word in parts[1:3])
     return found

@@ -9,6 +9,7 @@ from .bundle import read_json
 DEFAULT_DATA_ROOT = "/var/lib/docker"
 DEFAULT_CONFIG = "/etc/docker/daemon.json"
 REMAPPED = re.compile(r"\d+\.\d+")
+QUOTA = re.compile(r"(?:overlay2|btrfs|zfs|dm)\.(?:size|basesize)=")
 
 
 class Engine(Record):
@@ -140,7 +141,7 @@ def _quota_set(engine, settings):
     if "size" in _part(settings, "StorageOpt"):
         return True
     return any(
-        re.match(r"(?:overlay2|btrfs|zfs|dm)\.(?:size|basesize)=", row)
+        QUOTA.match(row)
         for row in engine.storage_options
     )
 
