@@ -92,8 +92,9 @@ if ARGV[7] ~= '-' and (k[8] or '') ~= ARGV[7] then return said(word, k[8] or '')
 return said(word)
 """
 
-# KEYS host. ARGV life of ended hosts, fresh until, then key, state, root, boot, counter, previous boot, previous
-# counter, rival, configuration, rotation due, next key, its time; empty or 0 is left out.
+# KEYS host. ARGV life of ended hosts, fresh until, then key, state, root, boot, counter, previous
+# boot, previous counter, rival, configuration, rotation due, next key, its time; empty or 0 is
+# left out.
 PUT: Final = """
 local held = redis.call('HMGET', KEYS[1], 't', 'b')
 local names = {'s', 't', 'r', 'b', 'n', 'p', 'm', 'v', 'c', 'o', 'x', 'u'}

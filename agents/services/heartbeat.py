@@ -96,9 +96,10 @@ def _reply(pulse: Pulse) -> HeartbeatReply:
         raise cloned()
     if verdict is Verdict.GONE:
         raise gone()
-    if verdict is Verdict.FINE and not pulse.config_etag and not pulse.wants_rotation:
+    wants_index = verdict is Verdict.INDEX_WANTED
+    if not wants_index and not pulse.config_etag and not pulse.wants_rotation:
         return NOTHING
-    return HeartbeatReply(verdict is Verdict.INDEX_WANTED, pulse.config_etag, pulse.wants_rotation)
+    return HeartbeatReply(wants_index, pulse.config_etag, pulse.wants_rotation)
 
 
 def _note(beat: Beat, pulse: Pulse, *, now: datetime) -> None:

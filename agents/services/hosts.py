@@ -14,6 +14,7 @@ from django.db import transaction
 
 from agents.live.store import live_store
 from agents.models import Agent, Host, HostLive, HostState
+from agents.services.clones import fork_settle
 from workbench.core import audit
 from workbench.core.access.request import Caller
 from workbench.core.errors import Conflict, Invalid, NotFound
@@ -33,6 +34,9 @@ def host_approve(caller: Caller, ids: Sequence[uuid.UUID], *, now: datetime) -> 
         _refuse_nothing(waiting, "none of these hosts waits for approval")
         _move(waiting, HostState.ACTIVE)
         _note(caller, waiting, "host.approved", now=now)
+        # Who waited as one of two machines under an identity has one of its own now.
+        for claimed in Host.unscoped.filter(claimed_by__host__in=waiting).order_by("pk"):
+            fork_settle(claimed, reason="a machine that claimed it was approved", now=now)
         return len(waiting)
 
 
