@@ -65,6 +65,7 @@ CHROMIUM = Tool(
     "The browser tests", ("chromium", "google-chrome-stable"), ("chromium", "fonts-dejavu-core")
 )
 PDFTOPPM = Tool("The report tests", ("pdftoppm",), ("poppler-utils",))
+SYSTEM_PYTHON = Tool("The agent in a container", ("/usr/bin/python3",), ("python3-minimal",))
 SETPRIV = Tool("Starting services", ("setpriv",), ("util-linux",))
 
 ALL = (
@@ -79,5 +80,6 @@ ALL = (
     PODMAN,
     CHROMIUM,
     PDFTOPPM,
+    SYSTEM_PYTHON,
     SETPRIV,
 )

@@ -79,3 +79,31 @@ def test_the_image_does_not_run_as_root() -> None:
     users = re.findall(r"^USER (\d+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert users
     assert all(int(uid) >= FIRST_UID for uid in users)
+
+
+AGENT: dict[str, Any] = yaml.safe_load((ROOT / "deploy/agent-compose.yml").read_text())["services"][
+    "agent"
+]
+POD: dict[str, Any] = yaml.safe_load((ROOT / "deploy/daemonset.yaml").read_text())["spec"][
+    "template"
+]["spec"]
+
+
+def test_the_agent_has_the_same_rights_in_every_container() -> None:
+    in_pod = POD["containers"][0]["securityContext"]
+    assert AGENT["cap_drop"] == in_pod["capabilities"]["drop"] == ["ALL"]
+    assert AGENT["cap_add"] == in_pod["capabilities"]["add"]
+    assert AGENT["read_only"] is in_pod["readOnlyRootFilesystem"] is True
+    unit = (ROOT / "deploy/underpin-agent.service").read_text()
+    bounding = re.search(r"^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
+    assert bounding is not None
+    assert sorted(bounding[1].split()) == sorted(f"CAP_{one}" for one in AGENT["cap_add"])
+
+
+def test_the_agents_container_sees_the_host_read_only_and_no_engine_socket() -> None:
+    bind = next(one for one in AGENT["volumes"] if isinstance(one, dict))
+    assert (bind["source"], bind["target"], bind["read_only"]) == ("/", "/host", True)
+    assert POD["containers"][0]["volumeMounts"][0]["readOnly"] is True
+    assert AGENT["pid"] == "host"
+    assert POD["hostPID"] is True
+    assert "docker.sock" not in str(AGENT) + str(POD)

@@ -7,6 +7,7 @@ from .context import Context
 from .discovery import discover
 from .processes import read_processes
 from .reading import Denied, Host, ReadFailed
+from .standpoint import NEEDS, TRUE_EVERYWHERE, shut_in
 from .survey import marks
 
 SCHEMA = "underpin/collection/1"
@@ -41,7 +42,7 @@ class Reader:
     def read(self, kind, name):
         """The body of a section, the row of a container, or ``{"error", "needs"}``."""
         if kind == "section":
-            return run_collector(COLLECTORS[name], self.context)
+            return run_collector(name, self.context)
         if self._containers is None:
             self._containers = ContainerReader(self.context)
         return self._containers.row(name)
@@ -50,25 +51,27 @@ class Reader:
 def build_context(root="/", org_salt=b"", options=None):
     """The ``Context`` of one collection. Raises ReadFailed when /proc cannot be read."""
     host = Host(root)
+    host.kept = {}
     processes = read_processes(host)
     known = Context(host, processes, None)
     chosen = {**known.options, **(options or {})}
-    return Context(host, processes, discover(host, processes), chosen, org_salt)
+    found = discover(host, processes)
+    return Context(host, processes, found, chosen, org_salt, shut_in(host, found.reference_kind))
 
 
 def collect_sections(context, names=None):
     """``{name: body or {"error", "needs"}}`` of every collector, or of ``names`` only."""
     return {
-        name: run_collector(collector, context)
-        for name, collector in COLLECTORS.items()
-        if names is None or name in names
+        name: run_collector(name, context) for name in COLLECTORS if names is None or name in names
     }
 
 
-def run_collector(collector, context):
+def run_collector(name, context):
     """The body of one section; a collector that fails costs its own section only."""
+    if context.shut_in and name not in TRUE_EVERYWHERE:
+        return {"error": context.shut_in, "needs": NEEDS}
     try:
-        return collector(context).as_body(context.org_salt)
+        return COLLECTORS[name](context).as_body(context.org_salt)
     except Denied as failure:
         return {"error": failure.errno_name, "needs": "read access to " + failure.path}
     except ReadFailed as failure:
