@@ -79,14 +79,14 @@ def enrol(request: HttpRequest) -> HttpResponse:
     return _json(answer, status=202 if enrolled.host.state == "pending" else 201)
 
 
-def heartbeat(request: HttpRequest) -> HttpResponse:
+def heartbeat(request: HttpRequest) -> HttpResponse | None:
     """POST /hb: 204 when there is nothing to do, else 200 with ``need``, ``c`` or ``rot``."""
     token = agent_tokens.read(request.META.get("HTTP_AUTHORIZATION", ""))
     body = _read(request, messages.Heartbeat, messages.HEARTBEAT_LIMITS)
     beat = Beat(token.host_id, token.secret_hash, body.b, body.n, body.d, body.c, body.s)
     reply = heartbeat_take(beat, now=timezone.now())
     if reply is NOTHING:
-        return HttpResponse(status=204)
+        return None
     answer: dict[str, object] = {}
     if reply.wants_index:
         answer["need"] = "index"

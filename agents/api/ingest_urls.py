@@ -1,4 +1,4 @@
-"""The agents' own URL table (agent protocol, ingest v1); see ``IngestShortcutMiddleware``."""
+"""The agents' own URL table (agent protocol, ingest v1); see ``AgentEntry``."""
 
 from django.urls import include, path
 
@@ -6,7 +6,7 @@ from agents.api import ingest
 
 endpoints = [
     path("enrol", ingest.enrol, name="enrol"),
-    path("hb", ingest.heartbeat, name="heartbeat"),
+    path("hb", ingest.heartbeat, name="heartbeat"),  # type: ignore[arg-type] # None is 204
     path("index", ingest.index, name="index"),
     path("blobs", ingest.blobs, name="blobs"),
     path("rotate", ingest.rotate, name="rotate"),

@@ -79,6 +79,7 @@ class _Line:
             raise redis.ConnectionError(str(error)) from None
         for words in _greeting(where):
             if isinstance(answer := self.ask(words), hiredis.ReplyError):
+                self.close()
                 raise redis.AuthenticationError(str(answer))
 
     def ask(self, words: Sequence[Word]) -> Any:

@@ -5,19 +5,24 @@ look-up; the stored secret hash is compared as well.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
+import re
 import uuid
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from django.conf import settings
 
 from workbench.core.errors import Unauthenticated
 
 TAG_BYTES = 16
-SECRET_BYTES = 32
-MAX_TOKEN_CHARACTERS = 200
+# As an agent builds it: the id as /enrol wrote it, 32 bytes in base64 without padding, the tag.
+BEARER: Final = re.compile(
+    r"Bearer k1\.([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+    r"\.([A-Za-z0-9_-]{43})\.([0-9a-f]{32})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +35,19 @@ class AgentToken:
 
 def tag_for(host_id: uuid.UUID, secret_hash: str, *, key: str | None = None) -> str:
     """The tag (32 hex digits) that ``/enrol`` hands out."""
-    server_key = (settings.SECRET_KEY if key is None else key).encode()
-    message = f"agent-token|{host_id}|{secret_hash}".encode()
-    return hmac.digest(server_key, message, "sha256")[:TAG_BYTES].hex()
+    return _tag(str(host_id), secret_hash, key=settings.SECRET_KEY if key is None else key)
+
+
+def _tag(host: str, secret_hash: str, *, key: str) -> str:
+    keyed = _keyed(key).copy()
+    keyed.update(f"agent-token|{host}|{secret_hash}".encode())
+    return keyed.hexdigest()[: 2 * TAG_BYTES]
+
+
+@lru_cache(maxsize=8)
+def _keyed(key: str) -> hmac.HMAC:
+    """The HMAC with the key taken in already: half of what a tag costs."""
+    return hmac.new(key.encode(), digestmod="sha256")
 
 
 def read(header: str) -> AgentToken:
@@ -41,24 +56,15 @@ def read(header: str) -> AgentToken:
     Raises:
         Unauthenticated: for anything that we did not issue.
     """
-    text = header.removeprefix("Bearer ")
-    parts = text.split(".")
-    if text == header or len(text) > MAX_TOKEN_CHARACTERS or len(parts) != 4 or parts[0] != "k1":
+    match = BEARER.fullmatch(header)
+    if match is None:
         raise unknown_token()
-    try:
-        host_id = uuid.UUID(parts[1])
-        secret = base64.urlsafe_b64decode(parts[2] + "=" * (-len(parts[2]) % 4))
-    except (ValueError, binascii.Error):
-        raise unknown_token() from None
-    if len(secret) != SECRET_BYTES:
-        raise unknown_token()
-    secret_hash = hashlib.sha256(secret).hexdigest()
-    keys = [str(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
-    tags = [tag_for(host_id, secret_hash, key=key) for key in keys]
-    given = parts[3].encode("utf-8", "surrogatepass")
-    if not any(hmac.compare_digest(tag.encode(), given) for tag in tags):
-        raise unknown_token()
-    return AgentToken(host_id, secret_hash)
+    host, secret, given = match.groups()
+    secret_hash = hashlib.sha256(base64.urlsafe_b64decode(secret + "=")).hexdigest()
+    for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        if hmac.compare_digest(_tag(host, secret_hash, key=str(key)), given):
+            return AgentToken(uuid.UUID(host), secret_hash)
+    raise unknown_token()
 
 
 class UnknownKey(Unauthenticated):

@@ -5,7 +5,10 @@ import json
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from workbench.core.door import decode as door
 from workbench.core.door.decode import decode, parse
 from workbench.core.door.inflate import inflate
 from workbench.core.door.limits import Limits
@@ -103,3 +106,36 @@ def test_every_refusal_is_an_answerable_error() -> None:
     for error in (Invalid("x"), TooLarge("x"), Unsupported("x")):
         assert isinstance(error, DomainError)
         assert error.as_body()["error"]["message"] == "x"  # type: ignore[index]
+
+
+class Flat(msgspec.Struct):
+    b: str
+    n: int
+    d: str = ""
+
+
+def outcome(raw: bytes, *, limits: Limits) -> object:
+    try:
+        return decode(raw, shape=Flat, limits=limits)
+    except DomainError as error:
+        return type(error)
+
+
+NAMES = st.sampled_from(["b", "n", "d", "x", "b_c"])
+VALUES = st.one_of(
+    st.integers(-(2**70), 2**70).map(str),
+    st.text(max_size=12).map(json.dumps),
+    st.sampled_from(["1e999", "NaN", "true", "null", "[]", "{}", "007", "-0", "1.5", '"\\ud800"']),
+)
+BODIES = st.lists(st.tuples(NAMES, VALUES), min_size=1, max_size=5).map(
+    lambda fields: ("{%s}" % ",".join(f'"{name}":{value}' for name, value in fields)).encode()
+)
+
+
+@given(raw=BODIES, room=st.integers(1, 6))
+def test_the_short_way_for_flat_bodies_decides_as_the_long_way(raw: bytes, room: int) -> None:
+    limits = Limits(max_wire_bytes=10_000, max_raw_bytes=100_000, max_keys=room)
+    short = outcome(raw, limits=limits)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(door, "_is_flat", lambda *_args, **_words: False)
+        assert outcome(raw, limits=limits) == short

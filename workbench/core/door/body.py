@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from django.http import HttpRequest
+from django.utils.http import parse_header_parameters
 
 from workbench.core.door.decode import decode
 from workbench.core.door.inflate import inflate
@@ -10,6 +11,7 @@ from workbench.core.door.limits import Limits
 from workbench.core.errors import Invalid, TooLarge, Unsupported
 
 Shape = TypeVar("Shape")
+MAX_LENGTH_DIGITS = 18
 JSON_TYPES = frozenset({"application/json", ""})
 
 
@@ -22,16 +24,24 @@ def read_json(request: HttpRequest, *, shape: type[Shape], limits: Limits) -> Sh
     """
     check_content_type(request)
     body = read_bounded(request, max_bytes=limits.max_wire_bytes)
-    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    encoding = request.META.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     return decode(inflate(body, encoding=encoding, limits=limits), shape=shape, limits=limits)
 
 
 def check_content_type(request: HttpRequest) -> None:
     """Raises Unsupported unless the body says it is JSON in UTF-8."""
-    if request.content_type not in JSON_TYPES:
+    stated = request.META.get("CONTENT_TYPE", "")
+    if stated == "application/json":
+        return
+    try:
+        kind, parameters = parse_header_parameters(stated)
+    except ValueError:
+        message = "the content type cannot be read"
+        raise Unsupported(message) from None
+    if kind not in JSON_TYPES:
         message = "send application/json"
         raise Unsupported(message)
-    charset = (request.content_params or {}).get("charset", "utf-8").strip('"').lower()
+    charset = parameters.get("charset", "utf-8").strip('"').lower()
     if charset not in {"utf-8", "utf8"}:
         message = "send UTF-8"
         raise Unsupported(message)
@@ -39,16 +49,21 @@ def check_content_type(request: HttpRequest) -> None:
 
 def read_bounded(request: HttpRequest, *, max_bytes: int) -> bytes:
     """At most ``max_bytes`` of the body; Content-Length is checked before a byte is read."""
-    try:
-        length = int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        message = "Content-Length is not a number"
-        raise Invalid(message) from None
+    length = stated_length(request)
     if length > max_bytes:
         message = f"the body is larger than {max_bytes} bytes"
         raise TooLarge(message)
-    body = request.read(max_bytes + 1)
-    if len(body) > max_bytes:
-        message = f"the body is larger than {max_bytes} bytes"
-        raise TooLarge(message)
-    return body
+    return request.read(length)
+
+
+def stated_length(request: HttpRequest) -> int:
+    """Content-Length in bytes; 0 without one, since a body of unknown length is not read.
+
+    Raises:
+        Invalid: when it is not a number.
+    """
+    stated = request.META.get("CONTENT_LENGTH") or "0"
+    if not (stated.isascii() and stated.isdigit() and len(stated) < MAX_LENGTH_DIGITS):
+        message = "Content-Length is not a number"
+        raise Invalid(message)
+    return int(stated)
