@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import close_old_connections
 from django.utils import timezone
 
 from workbench.core.work import items, wake_thread
@@ -44,13 +44,21 @@ def start() -> threading.Thread:
 
 def _work_for_ever() -> None:
     while True:
-        try:
-            while items.run_due(clock=timezone.now, limit=SLICE_ITEMS) == SLICE_ITEMS:
-                pass
-            for duty in _duties:
-                duty()
-        except DatabaseError:
-            # A locked or vanished database: the work is still due, so wait and look again.
-            logger.exception("background work interrupted")
+        _try(_serve_due)
+        for duty in _duties:
+            _try(duty)
         close_old_connections()
         wake_thread.wait(timeout_seconds=settings.WORK_SWEEP_SECONDS)
+
+
+def _serve_due() -> None:
+    while items.run_due(clock=timezone.now, limit=SLICE_ITEMS) == SLICE_ITEMS:
+        pass
+
+
+def _try(work: Callable[[], object]) -> None:
+    """Whatever breaks, a locked database or a bug: the rest is still due, and this comes again."""
+    try:
+        work()
+    except Exception:
+        logger.exception("background work interrupted")
