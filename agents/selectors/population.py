@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db.models import Count, Min, Q
 
-from agents.models import Host, HostState
+from agents.models import AgentConfig, Host, HostState
 from agents.selectors.program import is_older
 from workbench.core.models import ScopedQuerySet, Workspace
 
@@ -30,14 +30,24 @@ class Population:
     oldest: datetime | None
 
 
-def silence_allowed() -> timedelta:
-    """How long a host may be quiet: three beats missed and half a minute."""
-    return MISSED_BEATS * timedelta(seconds=settings.HEARTBEAT_INTERVAL_SECONDS) + GRACE
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """How long hosts of a workspace may be quiet, seen from one moment."""
+
+    now: datetime
+    allowed: timedelta
+
+    @property
+    def before(self) -> datetime:
+        """An active host last heard of before this moment is silent."""
+        return self.now - self.allowed
 
 
-def silent_before(now: datetime) -> datetime:
-    """An active host last heard of before this moment is silent."""
-    return now - silence_allowed()
+def silence_of(workspace: Workspace, *, now: datetime) -> Silence:
+    """Three beats missed and half a minute, by the interval its agents are told. One query."""
+    told = AgentConfig.objects.filter(workspace=workspace).values_list("values", flat=True).first()
+    interval = (told or {}).get("interval", settings.HEARTBEAT_INTERVAL_SECONDS)
+    return Silence(now, MISSED_BEATS * timedelta(seconds=interval) + GRACE)
 
 
 def hosts_present(workspace: Workspace) -> ScopedQuerySet[Host]:
@@ -55,9 +65,9 @@ def is_revoked() -> Q:
     return Q(agent__revoked_at__isnull=False)
 
 
-def is_silent(now: datetime) -> Q:
+def is_silent(silence: Silence) -> Q:
     """Active hosts that stopped reporting, though they may."""
-    late = Q(state=HostState.ACTIVE, live__last_seen__lt=silent_before(now))
+    late = Q(state=HostState.ACTIVE, live__last_seen__lt=silence.before)
     return late & ~is_revoked()
 
 
@@ -73,13 +83,13 @@ def is_outdated(versions: dict[str, int], *, served: str) -> Q:
     return Q(agent_version__in=old)
 
 
-def population_of(workspace: Workspace, *, now: datetime) -> Population:
+def population_of(workspace: Workspace, silence: Silence) -> Population:
     """Counts of the workspace's hosts. One query."""
     active = Q(state=HostState.ACTIVE) & ~is_revoked()
     row = hosts_present(workspace).aggregate(
         enrolled=Count("pk"),
-        reporting=Count("pk", filter=active & Q(live__last_seen__gte=silent_before(now))),
-        silent=Count("pk", filter=is_silent(now)),
+        reporting=Count("pk", filter=active & Q(live__last_seen__gte=silence.before)),
+        silent=Count("pk", filter=is_silent(silence)),
         pending=Count("pk", filter=Q(state=HostState.PENDING)),
         forked=Count("pk", filter=Q(state=HostState.FORKED)),
         revoked=Count("pk", filter=is_revoked()),

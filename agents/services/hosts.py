@@ -8,6 +8,7 @@ after the commit, so that the next heartbeat is answered from the rows.
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from django.db import transaction
@@ -15,11 +16,21 @@ from django.db import transaction
 from agents.live.store import live_store
 from agents.models import Agent, Host, HostLive, HostState
 from agents.services.clones import fork_settle
+from agents.services.rotation import agent_rotation_ask
 from workbench.core import audit
 from workbench.core.access.request import Caller
 from workbench.core.errors import Conflict, Invalid, NotFound
 
 MAX_HOSTS: Final = 5_000
+# The line of boots begins anew: see ``agents.live.lineage``.
+NO_BOOTS: Final = {
+    "boot": "",
+    "counter": 0,
+    "previous_boot": "",
+    "previous_counter": 0,
+    "rival_boot": "",
+    "forked_at": None,
+}
 
 
 def host_approve(caller: Caller, ids: Sequence[uuid.UUID], *, now: datetime) -> int:
@@ -76,6 +87,24 @@ def agent_revoke(caller: Caller, ids: Sequence[uuid.UUID], *, now: datetime) -> 
         return len(hosts)
 
 
+def agent_rotate(caller: Caller, ids: Sequence[uuid.UUID], *, now: datetime) -> int:
+    """Ask agents for new keys with their next reports.
+
+    Raises:
+        NotFound: when one of them is not in the workspace; none is asked then.
+        Conflict: when none of them has a key that holds, or all were asked already.
+    """
+    with transaction.atomic():
+        hosts = _with_key(hosts_locked(caller, ids), revoked=False)
+        asked = Agent.objects.filter(host__in=hosts, rotate_asked_at__isnull=False)
+        known = set(asked.values_list("host_id", flat=True))
+        unasked = [host for host in hosts if host.pk not in known]
+        _refuse_nothing(unasked, "these hosts have no key, or were asked for a new one already")
+        for host in unasked:
+            agent_rotation_ask(caller, host, now=now)
+        return len(unasked)
+
+
 def agent_restore(caller: Caller, ids: Sequence[uuid.UUID], *, now: datetime) -> int:
     """Let revoked keys hold again; an agent asks every six hours whether its key does.
 
@@ -105,7 +134,9 @@ def host_resolve_fork(caller: Caller, ids: Sequence[uuid.UUID], *, now: datetime
         forked = _in_state(hosts_locked(caller, ids), HostState.FORKED)
         _refuse_nothing(forked, "none of these identities is used twice")
         _move(forked, HostState.ACTIVE)
-        HostLive.objects.filter(host__in=forked).update(boot="", counter=0)
+        HostLive.objects.filter(host__in=forked).update(**NO_BOOTS)
+        for host in forked:
+            transaction.on_commit(partial(live_store().drop, host.pk))
         _note(caller, forked, "host.fork_resolved", now=now)
         return len(forked)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agents.models import Agent, Host, HostLive, HostState
-from agents.selectors.population import silence_allowed
+from agents.selectors.population import Silence
 from agents.selectors.program import program
 from assessments.selectors.host_facts import HostSummary
 from assessments.selectors.hosts import HostRow
@@ -36,7 +36,7 @@ class HostCondition:
         return self.is_forked or any(moment is not None for moment in moments)
 
 
-def condition_of(row: HostRow, summary: HostSummary) -> HostCondition:
+def condition_of(row: HostRow, summary: HostSummary, *, silence: Silence) -> HostCondition:
     """The condition of a host whose live row and agent are at hand. No query."""
     host, built = row.host, program()
     agent: Agent | None = getattr(host, "agent", None)
@@ -48,7 +48,7 @@ def condition_of(row: HostRow, summary: HostSummary) -> HostCondition:
         claims=agent.claims if agent else None,
         retired_at=host.retired_at if is_retired else None,
         revoked_at=agent.revoked_at if agent and not is_retired else None,
-        silent_since=_silent_since(row),
+        silent_since=_silent_since(row, silence),
         is_forked=host.state == HostState.FORKED,
         live=getattr(host, "live", None),
         served=built.version if built and row.is_outdated else "",
@@ -59,7 +59,7 @@ def condition_of(row: HostRow, summary: HostSummary) -> HostCondition:
     )
 
 
-def _silent_since(row: HostRow) -> datetime | None:
+def _silent_since(row: HostRow, silence: Silence) -> datetime | None:
     if not row.is_silent or row.last_seen is None:
         return None
-    return row.last_seen + silence_allowed()
+    return row.last_seen + silence.allowed

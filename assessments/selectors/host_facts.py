@@ -52,6 +52,12 @@ class HostSummary:
     missing: tuple[Missing, ...] = ()
 
     @property
+    def is_degraded(self) -> bool:
+        """True when a right or a place would give more facts than were read."""
+        wanting = any(item.needs for item in self.missing)
+        return bool(self.failed or self.outside or wanting)
+
+    @property
     def by_right(self) -> tuple[tuple[str, tuple[Missing, ...]], ...]:
         """What could not be read, by the right that would give it; without a known one last."""
         found: dict[str, list[Missing]] = {}

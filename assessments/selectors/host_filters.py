@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from django.db.models import Q
@@ -12,12 +11,12 @@ from django.db.models.fields.json import KeyTextTransform
 from agents.models import Host, HostState
 from agents.selectors.population import (
     Population,
+    Silence,
     hosts_present,
     is_degraded,
     is_outdated,
     is_revoked,
     is_silent,
-    silent_before,
     versions_of,
 )
 from agents.selectors.program import is_older, served_version
@@ -56,13 +55,13 @@ class HostFilters:
 
 
 def hosts_matching(
-    workspace: Workspace, filters: HostFilters, *, now: datetime
+    workspace: Workspace, filters: HostFilters, *, silence: Silence
 ) -> ScopedQuerySet[Host]:
     """The hosts that match, unordered; retired ones only when asked for. No query, or one."""
     if filters.state == "retired":
         rows = Host.objects.of(workspace).filter(state=HostState.RETIRED)
     else:
-        rows = hosts_present(workspace).filter(_in_state(workspace, filters.state, now=now))
+        rows = hosts_present(workspace).filter(_in_state(workspace, filters.state, silence=silence))
     if filters.q:
         text = filters.q
         named = Q(name__icontains=text) | Q(os_name__icontains=text)
@@ -106,13 +105,13 @@ def _labelled(rows: ScopedQuerySet[Host], label: str) -> ScopedQuerySet[Host]:
     return found.filter(label_value__isnull=False)
 
 
-def _in_state(workspace: Workspace, state: str, *, now: datetime) -> Q:
+def _in_state(workspace: Workspace, state: str, *, silence: Silence) -> Q:
     active = Q(state=HostState.ACTIVE) & ~is_revoked()
     if state == "outdated":
         return is_outdated(versions_of(workspace), served=served_version())
     return {
-        "reporting": active & Q(live__last_seen__gte=silent_before(now)),
-        "silent": is_silent(now),
+        "reporting": active & Q(live__last_seen__gte=silence.before),
+        "silent": is_silent(silence),
         "degraded": is_degraded(),
         "pending": Q(state=HostState.PENDING),
         "forked": Q(state=HostState.FORKED),

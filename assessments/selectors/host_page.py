@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Final, NamedTuple
 
 from agents.models import Host
+from agents.selectors.population import silence_of
 from agents.selectors.printed import printed_facts
 from agents.selectors.program import served_version
 from assessments.catalogue.loader import load_catalogue
@@ -124,19 +125,20 @@ class HostPage:
 
 
 def host_page(workspace: Workspace, pk: uuid.UUID, *, now: datetime) -> HostPage | None:
-    """One host of the workspace, or None. 15 queries, and one per 500 bodies of facts."""
+    """One host of the workspace, or None. 16 queries, and one per 500 bodies of facts."""
     rows = Host.objects.of(workspace).select_related("live", "workspace", "agent__claims")
     host = rows.filter(pk=pk).first()
     if host is None:
         return None
     facts = printed_facts(host)
     broken, reasons = _findings(host)
-    row = host_rows([host], now=now, served=served_version())[0]
+    silence = silence_of(workspace, now=now)
+    row = host_rows([host], silence=silence, served=served_version())[0]
     summary = summary_of(facts) if facts else HostSummary()
     return HostPage(
         row=row,
         summary=summary,
-        condition=condition_of(row, summary),
+        condition=condition_of(row, summary, silence=silence),
         posture=counts_by(workspace, now=now, hosts=[host]).total,
         strata=strata_of(workspace, now=now, host=host),
         broken=broken,

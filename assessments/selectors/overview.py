@@ -9,10 +9,12 @@ from django.db.models import Count, Max
 from agents.models import Container, Host, HostState
 from agents.selectors.population import (
     Population,
+    Silence,
     hosts_present,
     is_degraded,
     is_silent,
     population_of,
+    silence_of,
 )
 from assessments.catalogue.loader import load_catalogue
 from assessments.figures.names import AREAS, LEVELS_WORST_FIRST, area_name, in_known_order
@@ -82,8 +84,9 @@ class Overview:
 
 
 def overview_of(workspace: Workspace, *, now: datetime) -> Overview:
-    """The state of a workspace. 15 queries, whatever its size."""
-    population = population_of(workspace, now=now)
+    """The state of a workspace. 16 queries, whatever its size."""
+    silence = silence_of(workspace, now=now)
+    population = population_of(workspace, silence)
     levels = _levels(workspace)
     worst = _worst_check(workspace)
     areas = counts_by(workspace, "area", now=now)
@@ -103,8 +106,8 @@ def overview_of(workspace: Workspace, *, now: datetime) -> Overview:
         ),
         strata=strata_of(workspace, now=now),
         matrix=matrix_of(workspace),
-        worst_hosts=worst_hosts(workspace, now=now),
-        silent=_some_silent(workspace, now=now),
+        worst_hosts=worst_hosts(workspace, silence=silence),
+        silent=_some_silent(workspace, silence),
         degraded=_some_degraded(workspace),
     )
 
@@ -143,8 +146,8 @@ def _headline(population: Population, worst: WorstCheck | None, *, unknowns: int
     return "Nothing fails on the facts that were reported"
 
 
-def _some_silent(workspace: Workspace, *, now: datetime) -> tuple[Host, ...]:
-    rows = hosts_present(workspace).filter(is_silent(now)).select_related("live")
+def _some_silent(workspace: Workspace, silence: Silence) -> tuple[Host, ...]:
+    rows = hosts_present(workspace).filter(is_silent(silence)).select_related("live")
     return tuple(rows.order_by("live__last_seen", "pk")[:LISTED])
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from agents.models import Host
+from agents.selectors.population import silence_of
 from agents.services import hosts as services
 from agents.services.host_assignment import Assignment, host_assign
 from agents.services.labels import labels_from
@@ -43,12 +44,13 @@ class Step:
 
 STEPS: Final[Mapping[str, Step]] = {
     "approve": Step(services.host_approve, "let in"),
+    "rotate": Step(services.agent_rotate, "asked for a new key at the next report"),
     "retire": Step(
         services.host_retire,
         "retired",
         "Retire",
         (
-            "The agent is told to stop and erases its key; it is not told again to start.",
+            "The agent is told to stop, and erases its key.",
             "Its containers and findings leave every list and number. What was seen stays stored.",
             "There is no way back but to enrol the machine again, as another host.",
         ),
@@ -141,9 +143,10 @@ def chosen(request: MemberRequest) -> list[uuid.UUID]:
         NotFound: for an id that is none.
     """
     if request.POST.get("scope") == "matching":
-        rows = hosts_matching(
-            request.caller.workspace, host_filters(_filters(request.POST)), now=timezone.now()
-        )
+        workspace = request.caller.workspace
+        silence = silence_of(workspace, now=timezone.now())
+        filters = host_filters(_filters(request.POST))
+        rows = hosts_matching(workspace, filters, silence=silence)
         return list(rows.order_by("pk").values_list("pk", flat=True)[: services.MAX_HOSTS + 1])
     try:
         return [uuid.UUID(word) for word in request.POST.getlist("host")]
