@@ -1,0 +1,7 @@
+"""Settings of the bare view."""
+
+from workbench.settings.test import *  # noqa: F403 - settings modules build on one another
+
+INSTALLED_APPS: list[str] = []
+MIDDLEWARE: list[str] = []
+ROOT_URLCONF = "benchmarks.serving.bare"
