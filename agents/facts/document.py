@@ -9,15 +9,14 @@ from agents.facts.dates import rfc3339
 from agents.facts.host_values import complete_host
 from agents.facts.pairs import build_pairs
 from agents.facts.reading import Facts
+from agents.facts.samples import HostSamples
 from agents.facts.sections import SECTIONS, section_facts
 from agents.facts.unknowns import Unknowns
+from agents.facts.usage import add_usage
 
 # Values of the server that need samples, events, answers or tables.
 NOT_YET: tuple[tuple[str, str], ...] = (
-    ("usage", "no samples yet"),
-    ("containers[].usage", "no samples yet"),
-    ("runtimes[].usage", "no samples yet"),
-    ("containers[].baseline", "needs 7 days of samples"),
+    ("runtimes[].usage", "clients and events of runtimes are not sampled yet"),
     ("history", "no access events recorded yet"),
     ("containers[].history", "no access events recorded yet"),
     ("runtimes[].history", "no access events recorded yet"),
@@ -38,12 +37,14 @@ def build_document(
     now: datetime,
     collected_at: datetime,
     assignments: Mapping[str, Mapping[str, str]] | None = None,
+    samples: HostSamples | None = None,
 ) -> dict[str, Any]:
     """Merge what a host sent and add what the server computes.
 
     A section that is missing or failed is left out of the document, so that nothing about
     it is known; `unknowns` says why. `containers` of the result holds running and paused
-    ones. `assignments` maps a container key to its labels (criticality, sensitivity, owner).
+    ones. `assignments` maps a container key to its labels (criticality, sensitivity, owner);
+    `samples` is what the host consumed lately.
     The bodies passed in are not changed.
     """
     unknowns = Unknowns()
@@ -65,6 +66,7 @@ def build_document(
     merged = [merge_container(part, unknowns=unknowns) for part in containers]
     live = [container for container in merged if is_live(container)]
     complete_containers(live, document, now=now, assignments=assignments or {}, unknowns=unknowns)
+    document["usage"] = add_usage(document, live, samples or HostSamples(), unknowns=unknowns)
     document["containers"] = live
     if reason := unknowns.reason_for("containers"):
         unknowns.add("pairs", reason)

@@ -14,6 +14,7 @@ from django.db.models import Q
 from agents.facts.containers import LABELS, ContainerPart
 from agents.facts.document import build_document
 from agents.models import Blob, Container, ContainerFacts, Host, HostSection
+from agents.selectors.samples import host_samples
 
 SLICE_ROWS = 500
 GZIP_WBITS = 16 + zlib.MAX_WBITS
@@ -32,7 +33,7 @@ class HostFacts:
     container_rows: Mapping[str, Container]
 
     def document(self, *, policy: Mapping[str, object], now: datetime) -> dict[str, Any]:
-        """The document that checks read."""
+        """The document that checks read; four queries for the samples in it."""
         return build_document(
             sections=self.sections,
             containers=self.containers,
@@ -40,6 +41,7 @@ class HostFacts:
             now=now,
             collected_at=self.collected_at,
             assignments=self.assignments(),
+            samples=host_samples(self.host, now=now),
         )
 
     def assignments(self) -> dict[str, Mapping[str, str]]:
