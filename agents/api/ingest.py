@@ -20,6 +20,7 @@ from agents.services.heartbeat import NOTHING, heartbeat_take
 from agents.services.index import Delta, IndexMessage, index_take
 from agents.services.quotas import QuotaExceeded, QuotaTooLarge, host_flag
 from agents.services.rotation import key_announce
+from agents.services.samples import samples_take
 from workbench.core.accounts.client_address import client_address
 from workbench.core.door.body import read_json
 from workbench.core.door.limits import Limits
@@ -109,6 +110,8 @@ def index(request: HttpRequest) -> HttpResponse:
         except (QuotaExceeded, QuotaTooLarge) as error:
             host_flag(agent.host_id, error.message, now=now)
             raise
+        if body.samples:
+            samples_take(agent.host, body.samples, now=now)
         if body.refused:
             text = f"refuses its configuration: {body.refused}"
             host_flag(agent.host_id, text, now=now)

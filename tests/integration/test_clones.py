@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import TestCase
 from django.utils import timezone
 
 from agents.live.store import live_store
@@ -17,7 +18,7 @@ from tests.support.joined import Estate, client_post, enrolled_agent, enrolment_
 from tests.support.wire_agent import WireAgent
 from workbench.core.models import AuditEntry, WorkItem
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 KERNEL = {"facts": {"release": "6.1.0"}, "unknowns": []}
 OTHER = {"facts": {"release": "5.4.0"}, "unknowns": []}
 FINGERPRINT = "f" * 64
@@ -195,7 +196,8 @@ def test_a_clone_that_enrols_as_another_machine_frees_the_first(
 
 def test_a_person_may_end_a_fork(agent: WireAgent, estate: Estate) -> None:
     forked(agent)
-    host_resolve_fork(estate.caller(), [uuid.UUID(agent.host_id)], now=timezone.now())
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        host_resolve_fork(estate.caller(), [uuid.UUID(agent.host_id)], now=timezone.now())
     assert [agent.heartbeat().status for _ in range(3)] == [204] * 3
     assert Host.unscoped.get().state == "active"
 
@@ -277,7 +279,8 @@ def test_approval_gives_a_claimant_a_record_of_its_own_and_ends_the_fork(
     row = Agent.objects.get(host_id=claimant.host_id)
     assert str(row.claims_id) == old.host_id
     assert Host.unscoped.get(pk=old.host_id).state == "forked"
-    host_approve(estate.caller(), [uuid.UUID(claimant.host_id)], now=timezone.now())
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        host_approve(estate.caller(), [uuid.UUID(claimant.host_id)], now=timezone.now())
     assert [one.heartbeat().status for one in (claimant, old)] == [204, 204]
     assert set(Host.unscoped.values_list("state", flat=True)) == {"active"}
 
@@ -288,7 +291,8 @@ def test_facts_of_a_waiting_host_are_not_taken_until_it_is_approved(estate: Esta
     assert agent.heartbeat(root="a" * 64).status == 204
     answer = agent.index({"kernel": KERNEL}, number=1)
     assert (answer.status, answer.body["e"]) == (403, "pending")
-    host_approve(estate.caller(), [uuid.UUID(agent.host_id)], now=timezone.now())
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        host_approve(estate.caller(), [uuid.UUID(agent.host_id)], now=timezone.now())
     assert agent.heartbeat(root="a" * 64).body == {"need": "index"}
     assert agent.index({"kernel": KERNEL}, number=1).status == 200
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.test import Client
+from django.test import Client, TestCase
 
 from agents.models import EnrolmentToken
 from agents.services.enrolment_tokens import hash_of
@@ -62,8 +62,9 @@ def enrolment_secret(workspace: Workspace, *, max_uses: int = 1_000) -> str:
 
 
 def client_post(path: str, raw: bytes, headers: Mapping[str, str]) -> Answer:
-    """The wire of a ``WireAgent`` through Django's test client."""
-    response = Client().post(path, raw, content_type="application/json", headers=headers)
+    """The wire of a ``WireAgent`` through Django's test client; what waits for a commit happens."""
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        response = Client().post(path, raw, content_type="application/json", headers=headers)
     body = json.loads(response.content) if response.content else None
     return Answer(response.status_code, body)
 
