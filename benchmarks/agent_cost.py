@@ -1,10 +1,13 @@
-"""What one collection of the agent costs, on a throw-away docker engine with real containers.
+"""What the agent costs, on a throw-away docker engine with real containers.
 
-    .venv/bin/python -m benchmarks.agent_cost [--containers 10 50] [--cycles 5]
+    .venv/bin/python -m benchmarks.agent_cost [--containers 10 50] [--minutes 45] [--growth 1500]
 
-It needs root. CPU is that of the child that collects (user and system time), memory that of the
-parent that stays: resident set and proportional set (smaps_rollup). Containers of other engines on
-the machine are collected too; the rows say how many there were in all.
+It needs root. The built program runs in a process of its own; only its clock is told: a cycle is
+60 s, so that the 15-minute turn and the CPU budget work as in real time. CPU is user and system
+time of the agent and all its children, by getrusage(2). A steady cycle is the mean of the minutes
+after the first one, in which everything is read. Memory is what the kernel shows after each cycle
+(smaps_rollup), the peak what parent and children hold while they work, seen every few milliseconds.
+Containers of other engines are collected too; the rows say how many there were in all.
 """
 
 import argparse
@@ -12,61 +15,132 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.host_agent.tree import Tree
 from tests.support import docker
 
 ROOT = Path(__file__).resolve().parent.parent
-# The goals of the design. They are missed today; the benchmark says so until they are met.
-CPU_GOAL_MS = 90
-RESIDENT_GOAL_MIB, PROPORTIONAL_GOAL_MIB = 24, 16
-PROGRAM_BUDGET_KB = 200
+# Goals of the design; beside them what others need for a part of the work, by their own figures.
+CPU_GOAL_MS = 90  # 0.15 % of a core; node_exporter 0.09 %, New Relic 0.1-0.3 %, Netdata 1-5 %
+RESIDENT_GOAL_MIB = 24  # node_exporter 20.9, Zabbix agent 2 18.7, Wazuh modulesd 61.8
+PROPORTIONAL_GOAL_MIB = 16  # node_exporter 19.5, Zabbix agent 2 13.5, Datadog's gate 179
+PEAK_GOAL_MIB = 45.8  # 48 MB
+GROWTH_GOAL_KIB = 488  # 0.5 MB
+PROGRAM_BUDGET_KB = 204.8  # 200 KiB; node_exporter's binary 13.7 MB
+PEAK_CYCLES, SAMPLE_SECONDS = 6, 0.004
 
-# Runs inside the built program: the parent of the daemon, with everything it ever imports.
+# Runs inside the built program: the parent of the daemon with everything it imports, a TLS context
+# with the system's authorities among it, and the collector, its clock told.
 PROBE = """
-import json, resource, sys, time
+import json, resource, ssl, sys, time
 sys.path.insert(0, sys.argv[1])
 import underpin_agent.__main__
 from underpin_agent.isolation import Isolated
-agent, rows = Isolated("/"), []
-for _ in range(int(sys.argv[2])):
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+from underpin_agent.memory import settle
+def cpu():
+    both = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return sum(one.ru_utime + one.ru_stime for one in both)
+def memory():
+    with open("/proc/self/smaps_rollup") as file:
+        found = {line.split()[0]: int(line.split()[1]) for line in file if "kB" in line}
+    return found["Rss:"], found["Pss:"]
+tls, now, rows = ssl.create_default_context(), [0.0], []
+agent = Isolated(sys.argv[3], clock=lambda: now[0])
+settle()
+for cycle in range(int(sys.argv[2])):
+    before, start = cpu(), time.monotonic()
     found = agent.index()
-    wall, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    rows.append({"cpu": cpu, "wall": wall, "containers": len(found.containers)})
-    failed = [name for name, digest in found.sections.items() if not isinstance(digest, str)]
-    del found
-with open("/proc/self/smaps_rollup") as file:
-    memory = {line.split()[0]: int(line.split()[1]) for line in file if "kB" in line}
-print(json.dumps({"rows": rows, "rss": memory["Rss:"], "pss": memory["Pss:"], "failed": failed,
-                  "child": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}))
+    rows.append([cpu() - before, time.monotonic() - start, *memory()])
+    now[0] += 60.0
+failed = [name for name, entry in found.sections.items() if not isinstance(entry, str)]
+ages = [now[0] - 60.0 - item.read_at for item in agent.schedule.items.values()]
+print(json.dumps({"rows": rows, "failed": failed, "containers": len(found.containers),
+                  "oldest": max(ages), "trouble": agent.trouble}))
 """
 
 
-def measured(program: Path, *, cycles: int) -> dict[str, Any]:
+def command_of(program: Path, *, cycles: int, root: str = "/") -> list[str]:
+    """The probe, isolated from the environment of whoever starts it."""
+    return [sys.executable, "-I", "-c", PROBE, str(program), str(cycles), root]
+
+
+def measured(program: Path, *, cycles: int, root: str = "/") -> dict[str, Any]:
     """The probe's answer."""
-    command = [sys.executable, "-I", "-c", PROBE, str(program), str(cycles)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    command = command_of(program, cycles=cycles, root=root)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def rows_of(found: dict[str, Any], *, wanted: int) -> Iterator[dict[str, Any]]:
-    """The numbers of one measurement: the median cycle, and the memory of the parent."""
     if found["failed"]:
         message = f"these sections failed: {' '.join(found['failed'])}"
         raise SystemExit(message)
-    rows = sorted(found["rows"], key=lambda row: row["cpu"])
-    middle = rows[len(rows) // 2]
-    cpu = middle["cpu"] * 1000
-    at = f"{wanted} of {middle['containers']} containers"
-    yield number(f"agent CPU a cycle, {at}", cpu, "ms", CPU_GOAL_MS)
-    yield number(f"agent wall time a cycle, {at}", middle["wall"] * 1000, "ms", None)
-    yield number("agent RSS", found["rss"] / 1024, "MiB", RESIDENT_GOAL_MIB)
-    yield number("agent PSS", found["pss"] / 1024, "MiB", PROPORTIONAL_GOAL_MIB)
+    return found
+
+
+def peak_kib(program: Path) -> int:
+    """The most KiB that the agent and its children held in the first cycles, in a run of its own:
+    looking slows the agent down."""
+    command, peak = command_of(program, cycles=PEAK_CYCLES), 0
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as agent:
+        while agent.poll() is None:
+            peak = max(peak, held_kib(agent.pid))
+            time.sleep(SAMPLE_SECONDS)
+    return peak
+
+
+def held_kib(pid: int) -> int:
+    """Resident KiB of the agent, and what its children do not share with it."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        own = rollup(pid)["Rss"]
+    except OSError:
+        return 0
+    for child in children:
+        try:
+            found = rollup(int(child))
+        except OSError:  # It ended between the two reads.
+            continue
+        own += found["Private_Clean"] + found["Private_Dirty"]
+    return own
+
+
+def rollup(pid: int) -> dict[str, int]:
+    """Sums of proc_pid_smaps(5) in KiB; zeros for a process that ended."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    found = {"Rss": 0, "Private_Clean": 0, "Private_Dirty": 0}
+    return found | {line.split(":")[0]: int(line.split()[1]) for line in lines}
+
+
+def rows_of(found: dict[str, Any], *, wanted: int, peak: int) -> Iterator[dict[str, Any]]:
+    """The numbers of one measurement on the real host."""
+    first, steady = found["rows"][0], found["rows"][1:]
+    at = f"{wanted} of {found['containers']} containers"
+    mean = sum(row[0] for row in steady) / len(steady) * 1000
+    worst = max(row[0] for row in steady) * 1000
+    wall = sum(row[1] for row in steady) / len(steady) * 1000
+    yield number(f"agent CPU a steady cycle, {at}", mean, "ms", CPU_GOAL_MS)
+    yield number(f"agent CPU the dearest steady cycle, {at}", worst, "ms", None)
+    yield number(f"agent CPU the first cycle, {at}", first[0] * 1000, "ms", None)
+    yield number(f"agent wall time a steady cycle, {at}", wall, "ms", None)
+    yield number(f"agent oldest fact, {at}", found["oldest"] + 60, "s", 900)
+    resident, proportional = (max(row[place] for row in steady) / 1024 for place in (2, 3))
+    yield number(f"agent RSS, most, {at}", resident, "MiB", RESIDENT_GOAL_MIB)
+    yield number(f"agent PSS, most, {at}", proportional, "MiB", PROPORTIONAL_GOAL_MIB)
+    yield number(f"agent peak with children, {at}", peak / 1024, "MiB", PEAK_GOAL_MIB)
+
+
+def growth(program: Path, *, cycles: int) -> Iterator[dict[str, Any]]:
+    """How much the parent grows over many cycles, on a made-up host: the real one takes longer."""
+    with tempfile.TemporaryDirectory(prefix="up-") as name:
+        tree = Tree(Path(name) / "host")
+        for place in range(3):
+            tree.container(100 + place, container_id=f"{place:064x}")
+        rows = measured(program, cycles=cycles, root=str(tree.folder))["rows"]
+    settled = rows[min(100, cycles // 2)][2]
+    text = f"agent growth from cycle 100 to {cycles}"
+    yield number(text, rows[-1][2] - settled, "KiB", GROWTH_GOAL_KIB)
 
 
 def number(name: str, value: float, unit: str, budget: float | None) -> dict[str, Any]:
@@ -79,7 +153,8 @@ def main() -> None:
     """Print one JSON line per number, for few and for many containers."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--containers", type=int, nargs="+", default=[10, 50])
-    parser.add_argument("--cycles", type=int, default=5)
+    parser.add_argument("--minutes", type=int, default=45)
+    parser.add_argument("--growth", type=int, default=1500)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="up-") as name:
         program = Path(name) / "agent.pyz"
@@ -88,13 +163,16 @@ def main() -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         size = program.stat().st_size / 1000
         show(number("agent program, one file", size, "kB", PROGRAM_BUDGET_KB))
+        for row in growth(program, cycles=options.growth):
+            show(row)
         with docker.running(Path(name) / "dk") as engine:
             running = 0
             for wanted in sorted(options.containers):
                 for place in range(running, wanted):
                     engine.run(f"c{place}")
                 running = wanted
-                for row in rows_of(measured(program, cycles=options.cycles), wanted=wanted):
+                found = measured(program, cycles=options.minutes)
+                for row in rows_of(found, wanted=wanted, peak=peak_kib(program)):
                     show(row)
             engine.remove_all()
 

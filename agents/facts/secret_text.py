@@ -93,12 +93,22 @@ def cleaned(text: str, key: bytes = b"") -> str:
 
 def cleaned_value(value: object, key: bytes = b"") -> object:
     """A JSON value with every text in it cleaned, names of members too; new lists and objects."""
+    return _cleaned_value(value, key, {})
+
+
+def _cleaned_value(value: object, key: bytes, known: dict[str, str]) -> object:
+    """``known``: texts of this value that were cleaned already; most come many times."""
     if isinstance(value, str):
-        return cleaned(value, key)
+        if value not in known:
+            known[value] = cleaned(value, key)
+        return known[value]
     if isinstance(value, dict):
-        return {cleaned(str(name), key): cleaned_value(one, key) for name, one in value.items()}
+        return {
+            str(_cleaned_value(str(name), key, known)): _cleaned_value(one, key, known)
+            for name, one in value.items()
+        }
     if isinstance(value, list):
-        return [cleaned_value(one, key) for one in value]
+        return [_cleaned_value(one, key, known) for one in value]
     return value
 
 

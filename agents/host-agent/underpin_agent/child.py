@@ -32,11 +32,12 @@ class Stuck(ChildFailed):
 
 
 class Children:
-    """Starts children. ``cpu`` is what all of them used so far, in seconds."""
+    """Starts children. ``cpu`` is what all of them used so far, in seconds; ``stuck`` are those
+    that hang."""
 
-    def __init__(self):
+    def __init__(self, stuck=()):
         self.cpu = 0.0
-        self.stuck = []
+        self.stuck = list(stuck)
 
     def run(self, work):
         """The messages ``(value, blob)`` that ``work(send)`` sent in a child; ``send(value,

@@ -13,6 +13,7 @@ from .collection import Reader
 from .collectors import COLLECTORS
 from .containers import failed_container
 from .index import make_index, packed, problem
+from .memory import stuck_before
 from .schedule import MAX_AGE_SECONDS, Schedule
 
 ROUND_SECONDS = 45.0  # how long a cycle starts children; what is left waits for the next one
@@ -27,7 +28,7 @@ class Isolated:
     def __init__(self, root="/", org_salt=b"", options=None, *, clock=time.monotonic):
         self._arguments = (root, org_salt, options)
         self._clock = clock
-        self._children = Children()
+        self._children = Children(stuck_before())
         self._hanging = {}  # pid of a stuck child: the item it hangs in
         self._blind_since, self._blindness = None, ""  # no process table: since when, and why
         self._kept = {}  # digest: compressed body
@@ -47,8 +48,16 @@ class Isolated:
         """Read everything again as soon as the budget allows, or the sections in ``names``."""
         self.schedule.refresh(names)
 
-    def index(self):
-        """The ``Index`` of what is known now; what is due is read first. Never raises."""
+    @property
+    def stuck(self):
+        """Numbers of the children that hang in the kernel."""
+        return tuple(self._children.stuck)
+
+    def index(self, *, everything=False):
+        """The ``Index`` of what is known now; what is due is read first. With ``everything`` all
+        items are due. Never raises."""
+        if everything:
+            self.schedule.refresh()
         now = self._clock()
         if self._index is None or self.schedule.may_start(now):
             own, children = time.process_time(), self._children.cpu

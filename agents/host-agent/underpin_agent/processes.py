@@ -150,12 +150,12 @@ class ProcessTable:
 
 def read_processes(host):
     """The process table of ``host``. Raises ReadFailed when /proc itself cannot be listed."""
-    found, denied = [], False
+    found, denied, groups = [], False, {}
     for name in host.names("/proc"):
         if not name.isdigit():
             continue
         try:
-            found.append(_read_process(host, int(name)))
+            found.append(_read_process(host, int(name), groups))
         except Denied:
             denied = True
         except ReadFailed:
@@ -171,14 +171,17 @@ def _uptime(host):
         return 0.0
 
 
-def _read_process(host, pid):
+def _read_process(host, pid, groups):
     process = Process(pid, host)
     with host.folder("/proc/%d" % pid) as folder:
-        parse_stat(process, folder.read("stat"))
+        parse_stat(process, folder.record("stat"))
         if process.kernel_thread or process.zombie:
             return process
-        process._status_text = folder.read("status")  # noqa: SLF001 same module
-        process.cgroups = parse_cgroup(folder.read("cgroup"))
+        process._status_text = folder.record("status")  # noqa: SLF001 same module
+        text = folder.record("cgroup")
+        if text not in groups:  # the processes of a service or container share it
+            groups[text] = parse_cgroup(text)
+        process.cgroups = groups[text]
         _read_namespaces(process, folder)
     return process
 

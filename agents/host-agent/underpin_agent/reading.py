@@ -14,6 +14,7 @@ import stat
 from .secret_text import cleaned_value
 
 DEFAULT_MAX_BYTES = 262_144
+RECORD_BYTES = 65_536
 MAX_LINKS = 40  # as MAXSYMLINKS in path_resolution(7)
 
 
@@ -109,6 +110,8 @@ class Host:
         """The text of a symbolic link, not followed (``pid:[4026531836]``)."""
         folder, name = os.path.split(path)
         try:
+            if self.is_local_root:
+                return os.readlink(path)
             with self._at(folder) as fd:
                 return os.readlink(name, dir_fd=fd)
         except OSError as error:
@@ -118,6 +121,8 @@ class Host:
         """``os.stat_result`` of the path itself (``lstat(2)``)."""
         folder, name = os.path.split(path.rstrip("/") or "/")
         try:
+            if self.is_local_root and not self.blocked_mounts:
+                return os.stat(path.rstrip("/") or "/", follow_symlinks=False)
             with self._at(folder) as fd:
                 if self.blocked_mounts:
                     return self._stat_unblocked(name, fd, path)
@@ -164,11 +169,9 @@ class Host:
     def _at(self, folder):
         """A descriptor of ``folder``, good for *at() calls only; closed at the end."""
         if self.is_local_root:
-            fd = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-            stack = [fd]
+            stack = [os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
         else:
-            # The root itself may be a magic link (/proc/<pid>/root): follow that one only.
-            stack = [os.open(self.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
+            stack = [self._open_root()]
         try:
             if not self.is_local_root:
                 self._walk(stack, folder)
@@ -176,6 +179,10 @@ class Host:
         finally:
             for fd in stack:
                 os.close(fd)
+
+    def _open_root(self):
+        """The root itself may be a magic link (/proc/<pid>/root): follow that one only."""
+        return os.open(self.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def _open(self, path, flags):
         if self.is_local_root:
@@ -255,11 +262,19 @@ class Folder:
 
     def read(self, name, max_bytes=DEFAULT_MAX_BYTES):
         """At most ``max_bytes`` of a regular or kernel file as printable text."""
+        return self._read(name, lambda fd: _read_descriptor(fd, max_bytes))
+
+    def record(self, name):
+        """``read`` for a file that the kernel gives in one piece, such as /proc/<pid>/stat: one
+        call instead of two, which counts with thousands of processes."""
+        return self._read(name, lambda fd: os.read(fd, RECORD_BYTES))
+
+    def _read(self, name, read):
         fd = None
         try:
             flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
             fd = os.open(name, flags, dir_fd=self.fd)
-            return printable(_read_descriptor(fd, max_bytes))
+            return printable(read(fd))
         except OSError as error:
             raise named_failure(self.path + "/" + name, error) from None
         finally:
@@ -306,6 +321,17 @@ class ContainedHost(Host):
     def __init__(self, root):
         super().__init__(root)
         self.is_local_root = False
+        self._root = None
+
+    def _open_root(self):
+        """Looked up once: opening another process's root is dear, and it stays the same root."""
+        if self._root is None:
+            self._root = super()._open_root()
+        return os.dup(self._root)
+
+    def __del__(self):
+        if self._root is not None:
+            os.close(self._root)
 
 
 class Section:
