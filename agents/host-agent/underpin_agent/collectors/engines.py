@@ -138,7 +138,8 @@ def _store(engine):
         value = engine.setting(name, "")
         if value:
             return str(value).rstrip("/")
-    return _DEFAULT_STORE[engine.kind]
+    # A user's engine keeps its store at home, where only its user knows.
+    return "" if engine.user else _DEFAULT_STORE[engine.kind]
 
 
 def name_engines(engines):
@@ -167,10 +168,11 @@ def _podmans(host, programs, users):
     """One instance per user with a monitor, a service or a listening API socket."""
     found = {}
     for process in programs:
-        if process.comm in ("conmon", "podman"):
+        if process.comm == "podman" or (process.comm == "conmon" and not _of_crio(process)):
             user = _owner(process, users)
             engine = found.setdefault(user, Engine("podman", "podman", [], user))
             engine.processes.append(process)
+            engine.store = engine.store or graph_root(process.arguments())
     for path in listening_paths(host, "1") or listening_paths(host, "self"):
         match = _PODMAN_SOCKET.fullmatch(resolved(host, path))
         if match:
@@ -179,8 +181,24 @@ def _podmans(host, programs, users):
             engine.sockets = sorted({*engine.sockets, resolved(host, path)})
     for engine in found.values():
         _read_file(host, engine)
-        engine.store = _DEFAULT_STORE["podman"] if not engine.user else ""
+        if not engine.store and not engine.user:
+            engine.store = _DEFAULT_STORE["podman"]
     return list(found.values())
+
+
+def _of_crio(monitor):
+    """CRI-O starts its monitors in scopes of their own, with folders of its own."""
+    if any("crio-conmon-" in path for _controllers, path in monitor.cgroups):
+        return True
+    return any("/crio/" in word for word in monitor.arguments())
+
+
+def graph_root(arguments):
+    """Where podman keeps images: above the bundle that its monitor was given, or ``""``."""
+    for word, value in zip(arguments, arguments[1:]):
+        if word in ("-b", "--bundle"):
+            return value.partition("-containers/")[0].rpartition("/")[0]
+    return ""
 
 
 def _api_sockets(host, engine):

@@ -19,7 +19,8 @@ def read(host, gathering, store):
         except Absent:
             continue
         sizes = _layer_sizes(host, "%s/%s-layers" % (store, name[: -len("-images")]))
-        named = [image for image in listed if image.get("names")]
+        rows_of = listed if isinstance(listed, list) else []
+        named = [one for one in rows_of if isinstance(one, dict) and one.get("names")]
         rows += [_row(host, gathering, folder, image, sizes) for image in named]
     return rows
 
@@ -61,7 +62,10 @@ def _layer_sizes(host, folder):
         rows = read_json(host, folder + "/layers.json", 16_777_216)
     except ReadFailed:
         return {}
-    return {row["id"]: (row.get("parent", ""), int(row.get("diff-size", 0))) for row in rows}
+    try:
+        return {row["id"]: (row.get("parent", ""), int(row.get("diff-size", 0))) for row in rows}
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return {}  # a user's own store may hold anything
 
 
 def image_size(layer, sizes):

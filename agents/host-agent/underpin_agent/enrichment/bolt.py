@@ -26,7 +26,7 @@ def value(data, path):
             if found is None:
                 return None
             found = _inside(data, size, found, key)
-    except (struct.error, IndexError, RecursionError):
+    except (struct.error, IndexError, OverflowError):
         raise NotBolt(len(data)) from None
     return None if found is None else bytes(found)
 

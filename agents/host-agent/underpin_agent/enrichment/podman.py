@@ -5,6 +5,8 @@ import os
 
 from ..reading import ReadFailed
 
+FILELESS = ("journald", "passthrough", "none", "null", "off")  # conmon(8), --log-path
+
 
 def fill(claim, host, container):
     """Complete ``claim`` from conmon; what only podman's database knows stays unknown."""
@@ -29,11 +31,12 @@ def _is_crio(notes):
 
 
 def _log(supervisor):
-    """``(driver, options)`` of ``-l k8s-file:/path`` and ``--log-size-max``."""
+    """``(driver, options)`` of ``-l k8s-file:/path``, ``-l journald`` and ``--log-size-max``."""
     value = supervisor.argument("-l", "--log-path")
     if not value:
         return None
-    driver = value.partition(":")[0] if ":" in value else "k8s-file"
+    driver = value.partition(":")[0] if ":" in value or value in FILELESS else "k8s-file"
+    driver = "none" if driver in ("null", "off") else driver
     size = supervisor.argument("--log-size-max")
     return driver, {"max-size": size} if size.isdigit() and int(size) > 0 else {}
 
@@ -42,7 +45,7 @@ def _log_path(supervisor):
     """The file of ``-l k8s-file:/path``; other drivers of conmon write none."""
     driver, separator, path = supervisor.argument("-l", "--log-path").partition(":")
     if not separator:
-        return driver
+        return "" if driver in FILELESS else driver
     return path if driver in ("k8s-file", "json-file") else ""
 
 

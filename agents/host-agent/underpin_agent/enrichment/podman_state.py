@@ -77,6 +77,9 @@ def fill(claim, found):
     claim.stdin_open = bool(found.get("stdin"))
     claim.privileged = bool(found.get("privileged"))
     claim.ports = published_ports(found.get("newPortMappings") or found.get("portMappings") or [])
+    image = str(found.get("rootfsImageID") or "")
+    claim.image_id = claim.image_id or ("sha256:" + image if image else None)
+    claim.image_reference = claim.image_reference or found.get("rootfsImageName") or None
     claim.reason = "the runtime does not record it"
 
 
