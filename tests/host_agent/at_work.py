@@ -80,7 +80,10 @@ def highest(_low, high):
 
 def make_loop(server, state, host, value=None, *, token="good", policy=None, pick=highest, **more):  # noqa: S107 no password
     """A ``Loop`` against the fake server (anything with ``url``)."""
-    settings = loop.Settings(server.url, token=token, name="web-1", policy=policy)
+    interval = more.pop("interval", 0)
+    settings = loop.Settings(
+        server.url, token=token, name="web-1", policy=policy, interval=interval
+    )
     client = more.pop("client", None) or Client(server.url)
     collector = more.pop("collector", None) or Fixed(value)
     return loop.Loop(

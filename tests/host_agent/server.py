@@ -111,6 +111,8 @@ class Server:
         for name, text in body["inline"].items():
             assert hashlib.sha256(text.encode()).hexdigest() == name
             self.blobs[name] = text
+        if self._is_repeated(body):
+            return 200, {"gen": self.number, "need": []}, {}
         sections, containers = self._resulting(body)
         if body.get("delta") and body["prev"] != self.root:
             return 409, {"gen": self.number}, {}
@@ -118,7 +120,7 @@ class Server:
             return 400, {"error": "root"}, {}
         self.samples += body.get("samples", [])
         self.remarks += [{key: body[key]} for key in ("counts", "refused") if key in body]
-        if body["gen"] <= self.number:
+        if body["gen"] == self.number:
             return 200, {"gen": self.number, "need": []}, {}
         wanted = {value for value in sections.values() if isinstance(value, str)}
         wanted |= {name for pair in containers.values() for name in pair}
@@ -128,6 +130,11 @@ class Server:
             self.sections, self.containers = sections, containers
             self.accepted.append((body["gen"], body["root"]))
         return 200, {"gen": self.number, "need": need}, {}
+
+    def _is_repeated(self, body):
+        """Late or sent again; not one that only carries samples for what is stored."""
+        is_for_this = (body["prev"], body["root"]) == (self.root, self.root)
+        return body["gen"] < self.number or (body["gen"] == self.number and not is_for_this)
 
     def _resulting(self, body):
         changed = {key: [one, two] for key, one, two in body["containers"]}
