@@ -6,3 +6,5 @@ from typing import Final
 FACTS_CHANGED: Final = "host.facts_changed"
 # Key: the host's id. Sent when a person changed its criticality or a label that checks read.
 ASSIGNMENT_CHANGED: Final = "host.assignment_changed"
+# Key: the host's id. Sent with the first sample of each hour: what is consumed is judged hourly.
+SAMPLES_CHANGED: Final = "host.samples_changed"

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Max, Min
 from django.utils import timezone
 
 from agents.models import Host, Sample, SampleLength
+from agents.services.events import SAMPLES_CHANGED
 from agents.services.hourly import hourly_rows
 from agents.services.sample_rows import read_row, sample_of
+from workbench.core.work import items
 
 MAX_ROWS = 256  # of one request
 MAX_ROWS_AN_HOUR = 75_000  # 5,000 containers every five minutes, and thirty hot ones
@@ -31,14 +34,30 @@ DELETE_ROWS = 20_000
 
 
 def samples_take(host: Host, rows: Sequence[Any], *, now: datetime) -> int:
-    """Store the rows that fit; returns how many there were. What is there already stays."""
+    """Store the rows that fit; returns how many there were. What is there already stays.
+
+    The first sample of the host in each hour asks for a judgement.
+    """
     taken = [read_row(raw) for raw in rows[:MAX_ROWS]]
     found = [sample_of(host, row, now=now) for row in taken if row is not None]
     samples = [sample for sample in found if sample is not None]
     if not samples or _has_its_share(host, now):
         return 0
-    Sample.objects.bulk_create(samples, batch_size=BATCH_ROWS, ignore_conflicts=True)
+    with transaction.atomic():
+        if _opens_an_hour(host, samples):
+            items.want(SAMPLES_CHANGED, str(host.pk), now=now)
+        Sample.objects.bulk_create(samples, batch_size=BATCH_ROWS, ignore_conflicts=True)
     return len(samples)
+
+
+def _opens_an_hour(host: Host, samples: Sequence[Sample]) -> bool:
+    own = [one.at for one in samples if one.key == "" and one.length == SampleLength.LONG]
+    if not own:
+        return False
+    hour = max(own).replace(minute=0, second=0, microsecond=0)
+    return not Sample.objects.filter(
+        host=host, key="", length=SampleLength.LONG, at__gte=hour
+    ).exists()
 
 
 def _has_its_share(host: Host, now: datetime) -> bool:

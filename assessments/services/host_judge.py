@@ -28,6 +28,16 @@ def host_judge(key: str) -> Callable[[], None] | None:
     catalogue = load_catalogue()
     if facts is None or _is_judged(facts, catalogue):
         return None
+    return _outcome(facts, catalogue)
+
+
+def host_judge_again(key: str) -> Callable[[], None] | None:
+    """Judge the host with id ``key`` though its facts stand as they were: it consumes otherwise."""
+    facts = facts_of(key)
+    return None if facts is None else _outcome(facts, load_catalogue())
+
+
+def _outcome(facts: HostFacts, catalogue: Catalogue) -> Callable[[], None]:
     now = timezone.now()
     document = facts.document(policy=catalogue.policy, now=now)
     judged = judge(document, catalogue, facts_digest=facts.root, criticality=facts.host.criticality)
@@ -50,15 +60,14 @@ def _store(facts: HostFacts, judged: Judged, *, catalogue: Catalogue, now: datet
         facts.number,
         facts.host.assignment_number,
     )
-    if is_old or _is_judged(facts, catalogue):
+    if is_old:
         return
-    Judgement.objects.create(
+    Judgement.objects.update_or_create(
         host=host,
-        facts_root=facts.root,
         facts_number=facts.number,
         catalogue_digest=catalogue.digest,
         assignment_number=host.assignment_number,
-        judged_at=now,
+        defaults={"facts_root": facts.root, "judged_at": now},
     )
     _change_findings(host, judged, catalogue=catalogue, containers=facts.container_rows, now=now)
     _count_areas(host, judged)

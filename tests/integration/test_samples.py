@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from agents.models import Host, Sample
+from agents.services.events import SAMPLES_CHANGED
 from agents.services.samples import drop_old, roll_up, samples_take, samples_tend
 from tests.support.joined import make_estate
+from workbench.core.models import WorkItem
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -141,3 +143,18 @@ def test_a_host_cannot_send_without_end(host: Host, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("agents.services.samples.MAX_ROWS_AN_HOUR", 2)
     assert samples_take(host, [row(), row(at=10_300)], now=NOW) == 2
     assert samples_take(host, [row(at=10_301)], now=NOW) == 0
+
+
+def test_the_first_sample_of_an_hour_asks_for_a_judgement(host: Host) -> None:
+    def wanted() -> int:
+        return WorkItem.objects.filter(kind=SAMPLES_CHANGED, key=str(host.pk)).count()
+
+    samples_take(host, [row()], now=NOW)
+    assert wanted() == 0  # a container alone asks for nothing
+    samples_take(host, [row(k="")], now=NOW)
+    assert wanted() == 1
+    WorkItem.objects.all().delete()
+    samples_take(host, [row(k="", at=10_300)], now=NOW)
+    assert wanted() == 0
+    samples_take(host, [row(k="", at=13_600, n=13_910.0)], now=NOW + timedelta(hours=1))
+    assert wanted() == 1
