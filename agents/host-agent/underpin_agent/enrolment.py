@@ -77,10 +77,14 @@ def is_same_machine(identity, found):
 
     The strongest evidence seen both times decides: an agent with fewer rights reads less of it.
     """
-    both = [name for name in found if name in identity.found]  # in the order of their strength
-    if both:
-        return found[both[0]] == identity.found[both[0]]
-    return not found or bool(identity.found) or identity.fingerprint == combined(found)
+    if not identity.found:  # kept by an older agent
+        return not found or identity.fingerprint == combined(found)
+    return _agree(identity.found, found)
+
+
+def _agree(before, now):
+    both = [name for name in now if name in before]  # in the order of their strength
+    return not both or now[both[0]] == before[both[0]]
 
 
 def forget(state):
@@ -100,20 +104,26 @@ def secret_hash(secret):
     return hashlib.sha256(raw).hexdigest()
 
 
-def _pending(state, server):
-    """Nonce and secret of this attempt, on disk before the first request: a reply may be lost."""
+def _pending(state, server, found):
+    """Nonce and secret of this attempt, on disk before the first request: a reply may be lost.
+
+    An attempt that began on another machine, before its image was sealed, is not gone on with.
+    """
     kept = state.read(PENDING)
     words = (kept.get("nonce"), kept.get("secret"))
     if kept.get("server") == server and all(isinstance(one, str) for one in words):
-        return kept
-    kept = {"server": server, "nonce": os.urandom(8).hex(), "secret": new_secret()}
+        before = kept.get("found")
+        if _agree(before if isinstance(before, dict) else {}, found):
+            return kept
+    kept = {"server": server, "nonce": os.urandom(8).hex(), "secret": new_secret(), "found": found}
     state.write(PENDING, kept)
     return kept
 
 
 def enrol(client, state, host, *, server, token, name, labels=None):
     """Enrol and return the ``Identity``. Raises Refused, NotYet, Unreachable, StateError."""
-    pending, found = _pending(state, server), evidence(host)
+    found = evidence(host)
+    pending = _pending(state, server, found)
     body = {
         "token": token,
         "nonce": pending["nonce"],
