@@ -3,6 +3,7 @@
 from django.apps import AppConfig
 
 TEND_SAMPLES_SECONDS = 600.0
+SWEEP_EVENTS_SECONDS = 600.0
 
 
 class AgentsConfig(AppConfig):
@@ -12,10 +13,12 @@ class AgentsConfig(AppConfig):
     verbose_name = "Agents"
 
     def ready(self) -> None:
-        """Give the worker thread its regular duties: last-seen times, and samples rolled up."""
-        from agents.services.last_seen import write_last_seen  # noqa: PLC0415 - models are loaded now
+        """Give the worker thread its regular duties: last-seen times, samples, old events."""
+        from agents.services.event_retention import events_sweep  # noqa: PLC0415 - models are loaded
+        from agents.services.last_seen import write_last_seen  # noqa: PLC0415
         from agents.services.samples import samples_tend  # noqa: PLC0415
         from workbench.core.work import thread  # noqa: PLC0415
 
         thread.each_sweep(write_last_seen)
+        thread.each_sweep(thread.every(SWEEP_EVENTS_SECONDS, events_sweep))
         thread.each_sweep(thread.every(TEND_SAMPLES_SECONDS, samples_tend))

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from agents.services.event_retention import events_sweep
 from agents.services.last_seen import write_last_seen as write
 from agents.services.samples import samples_tend
 
@@ -16,3 +17,9 @@ def write_last_seen() -> int:
 def tend_samples() -> int:
     """Roll samples up and drop old ones; a second run finds nothing."""
     return samples_tend()
+
+
+@shared_task(name="agents.sweep_events", ignore_result=True)
+def sweep_events() -> int:
+    """Delete events whose time is over, some slices at a time; a second run finds fewer or none."""
+    return events_sweep()

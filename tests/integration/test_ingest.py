@@ -128,7 +128,7 @@ def forged(agent: WireAgent) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("endpoint", ["hb", "index", "blobs"])
+@pytest.mark.parametrize("endpoint", ["hb", "index", "blobs", "events"])
 def test_a_forged_token_is_refused_without_a_query(
     agent: WireAgent, endpoint: str, django_assert_num_queries: Any
 ) -> None:
@@ -178,7 +178,7 @@ def test_a_retired_host_is_told_to_go(agent: WireAgent) -> None:
 
 
 def test_other_methods_are_refused() -> None:
-    for endpoint in ("enrol", "hb", "index", "blobs"):
+    for endpoint in ("enrol", "hb", "index", "blobs", "events"):
         assert Client().get(f"/i/v1/{endpoint}").status_code in {401, 405}
     assert Client().get("/i/v1/nowhere").status_code == 404
 

@@ -95,8 +95,9 @@ def _numbers() -> Iterator[Body]:
 
 def _around(word: str) -> bytes:
     """A body with ``word`` at every place where some endpoint wants a number."""
-    fields = {"n": word, "gen": word, "q": word}
+    fields = {"n": word, "gen": word, "q": word, "from": word, "mono_ms": word, "sent_ms": word}
     rest = '"b":"0","root":"%s","sections":{},"containers":[]' % ("a" * 64)
+    rest += ',"epoch":"%s","ev":[],"drop":[{"from":%s,"to":9,"why":"full"}]' % ("0" * 16, word)
     return (
         "{%s,%s}" % (",".join(f'"{key}":{value}' for key, value in fields.items()), rest)
     ).encode()

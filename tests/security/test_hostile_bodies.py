@@ -48,7 +48,7 @@ def endpoints(estate: Estate, agent: WireAgent) -> dict[str, Send]:
     member = estate.browser(Role.ADMIN)
     found = {
         f"ingest {name}": as_agent(f"/i/v1/{name}", agent)
-        for name in ("enrol", "hb", "index", "blobs")
+        for name in ("enrol", "hb", "index", "blobs", "events")
     }
     found["api reports"] = as_person(reverse("api:report-list"), member)
     found["page reports"] = as_person(reverse("reports"), member)

@@ -138,6 +138,13 @@ FACTS_MAX_GIB = env.integer(
     low=1,
     high=100_000,
 )
+AGENT_REQUESTS_PER_SECOND = env.integer(
+    "UNDERPIN_AGENT_REQUESTS_PER_SECOND",
+    4,
+    "How often one host may ask in the long run; five seconds' worth may come at once.",
+    low=1,
+    high=100_000,
+)
 WORK_LEASE_SECONDS = env.integer(
     "UNDERPIN_WORK_LEASE_SECONDS",
     120,
@@ -179,6 +186,7 @@ CELERY_TASK_TIME_LIMIT = 300
 CELERY_BEAT_SCHEDULE = {
     "sweep-work": {"task": "workbench.sweep", "schedule": WORK_SWEEP_SECONDS},
     "write-last-seen": {"task": "agents.write_last_seen", "schedule": 15},
+    "sweep-events": {"task": "agents.sweep_events", "schedule": 600},
     "tend-samples": {"task": "agents.tend_samples", "schedule": 600},
 }
 

@@ -57,6 +57,7 @@ AGENT_ROUTES: Final = {
     "ingest:heartbeat": AGENTS,
     "ingest:index": AGENTS,
     "ingest:blobs": AGENTS,
+    "ingest:events": AGENTS,
     "ingest:rotate": AGENTS,
     "ingest:config": AGENTS,
     "ingest:latest": AGENTS,
