@@ -194,3 +194,68 @@ def test_the_store_of_podman(tmp_path):
 
 def test_a_loop_of_layers_has_no_size():
     assert podman_images.image_size("a", {"a": ("b", 1), "b": ("a", 1)}) is None
+
+
+# ---- the opt-in search of layers --------------------------------------------------------------
+
+
+def with_layer(machine, contents):
+    """One tagged image of one layer, which holds ``contents``."""
+    layer, chain = "sha256:" + "c" * 64, "c" * 64
+    folder = "/var/lib/docker/image/overlay2"
+    identity = "sha256:" + "a" * 64
+    names = {"shop/web": {"shop/web:1": identity}}
+    machine.process(80, "dockerd")
+    machine.write(folder + "/repositories.json", json.dumps({"Repositories": names}))
+    config = {"config": {}, "rootfs": {"diff_ids": [layer]}}
+    machine.write(folder + "/imagedb/content/sha256/" + "a" * 64, json.dumps(config))
+    machine.write("%s/layerdb/sha256/%s/size" % (folder, chain), "1")
+    machine.write("%s/layerdb/sha256/%s/cache-id" % (folder, chain), "x1")
+    machine.at("/var/lib/docker/overlay2/x1/diff").mkdir(parents=True)
+    for path, text in contents.items():
+        machine.write("/var/lib/docker/overlay2/x1/diff" + path, text)
+    return machine
+
+
+def login_files(machine, **options):
+    facts, unknowns = body(images.collect, machine.context(options=options))
+    return facts["items"][0].get("login_files"), unknowns.get("images[].login_files")
+
+
+def test_layers_are_searched_only_when_the_scan_is_on(tmp_path):
+    machine = with_layer(Machine(tmp_path), {"/root/.ssh/id_rsa": "k"})
+    assert login_files(machine) == (None, "scan switched off")
+    assert login_files(machine, content_scan=True) == (["/root/.ssh/id_rsa"], None)
+
+
+def test_keys_and_hashes_in_a_layer_are_named_and_never_read_out(tmp_path):
+    contents = {
+        "/etc/shadow": "root:*:1:\nbob:$6$salt$hash:1:\n",
+        "/etc/ssh/ssh_host_rsa_key": "k",
+        "/etc/ssh/ssh_host_rsa_key.pub": "k",
+        "/home/bob/.ssh/authorized_keys": "ssh-ed25519 AAAA",
+        "/home/bob/.ssh/id_rsa": "",
+    }
+    found, _reason = login_files(with_layer(Machine(tmp_path), contents), content_scan=True)
+    expected = ["/etc/shadow", "/etc/ssh/ssh_host_rsa_key", "/home/bob/.ssh/authorized_keys"]
+    assert found == expected
+
+
+def test_locked_accounts_let_nobody_in(tmp_path):
+    machine = with_layer(Machine(tmp_path), {"/etc/shadow": "root:*:1:\nx:!:1:\ny::1:\n\n"})
+    assert login_files(machine, content_scan=True) == ([], None)
+
+
+def test_a_link_in_a_layer_does_not_lead_out_of_it(tmp_path):
+    machine = with_layer(Machine(tmp_path / "m"), {"/root/x": ""})
+    (tmp_path / "id_rsa").write_text("key of the host")
+    machine.link("/var/lib/docker/overlay2/x1/diff/root/.ssh", str(tmp_path))
+    assert login_files(machine, content_scan=True) == ([], None)
+
+
+def test_a_layer_that_cannot_be_read_is_unknown(tmp_path):
+    machine = with_layer(Machine(tmp_path), {})
+    machine.at("/var/lib/docker/overlay2/x1/diff").rmdir()
+    found, reason = login_files(machine, content_scan=True)
+    assert found is None
+    assert reason == "not present on this host"

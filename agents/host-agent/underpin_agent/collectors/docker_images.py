@@ -4,16 +4,18 @@ import hashlib
 import re
 
 from ..reading import Absent, ReadFailed
+from . import image_content
 from .gathering import names_or_none
 from .image_facts import image_row, read_json
 
 _REMAPPED = re.compile(r"\d+\.\d+\Z")
 
 
-def read(host, gathering, store, running):
+def read(host, gathering, store, running, kept=None):
     """Rows of images that are tagged or that a container in ``running`` (ids) uses.
 
-    Raises Absent when the store has no image files of this kind.
+    ``kept`` remembers searched layers; None: the content scan is off. Raises Absent when the
+    store has no image files of this kind.
     """
     rows = []
     folders = image_folders(host, store)
@@ -23,7 +25,20 @@ def read(host, gathering, store, running):
         names = references(read_json(host, folder + "/repositories.json"))
         wanted = sorted(_used(host, root, running) | set(names))
         rows += [_row(host, gathering, folder, one, names.get(one, [])) for one in wanted]
+        if kept is not None:
+            _search(host, gathering, folder, rows, kept)
     return [row for row in rows if row]
+
+
+def _search(host, gathering, folder, rows, kept):
+    for row in rows:
+        if not row or "layers" not in row or "login_files" in row:
+            continue
+        try:
+            chains = chain_ids(row["layers"])
+            row["login_files"] = image_content.login_files(host, folder, chains, kept)
+        except ReadFailed as failure:
+            gathering.failed("[].login_files", failure, "read access to the runtime's storage")
 
 
 def image_folders(host, store):

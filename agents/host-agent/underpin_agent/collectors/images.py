@@ -7,6 +7,7 @@ from .engines import find_engines
 from .gathering import Gathering, capped
 from .programs import cut_by_hiding
 
+_SCAN = "content_scan"
 _CAP = 500
 _ASKED_CAP = 100  # one request each
 
@@ -23,9 +24,22 @@ def collect(context):
         for row in rows:
             found.setdefault(row["id"], row)
     rows = [found[key] for key in sorted(found)]
+    _unsearched(context, gathering, rows)
     gathering.store("items", capped(gathering, "", rows, _CAP))
     cut_by_hiding(gathering, context, "")
     return gathering.section
+
+
+def _unsearched(context, gathering, rows):
+    if all("login_files" in row for row in rows):
+        return
+    path = gathering.path("[].login_files")
+    if any(entry["path"] == path for entry in gathering.section.unknowns):
+        return
+    if context.options.get(_SCAN):
+        gathering.missing("[].login_files", "layers of this engine are not searched")
+    else:
+        gathering.missing("[].login_files", "scan switched off", needs="option " + _SCAN)
 
 
 def _rows(context, gathering, engine):
@@ -51,7 +65,8 @@ def _has_cri(context):
 def _docker_rows(context, gathering, engine):
     running = {container.id for container in context.discovery.containers}
     try:
-        return docker_images.read(context.host, gathering, engine.store, running)
+        kept = {} if context.options.get(_SCAN) else None
+        return docker_images.read(context.host, gathering, engine.store, running, kept)
     except Absent:
         return _asked(context.host, gathering, engine)
 

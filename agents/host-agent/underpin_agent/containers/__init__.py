@@ -1,19 +1,24 @@
 """Facts of every container: ``container.identity`` and ``container.posture``."""
 
 from ..enrichment.claims import claim_for
-from . import devices, exposure, identity, isolation, limits, mounts, network, seccomp, settings
+from . import (
+    devices,
+    exposure,
+    file_scan,
+    identity,
+    isolation,
+    limits,
+    mounts,
+    network,
+    seccomp,
+    settings,
+)
 from .material import PREFIX, Material
 from .network_namespaces import Networks
 from .view import HostView
 
-OPT_IN = {
-    "set_id_files": "set_id_scan",
-    "files.shells": "content_scan",
-    "files.package_managers": "content_scan",
-    "files.login_servers": "content_scan",
-    "files.tools": "content_scan",
-}
-STEPS = (isolation, seccomp, mounts, exposure, devices, limits, settings, identity)
+# What root can do depends on the set-id files: they are searched first.
+STEPS = (file_scan, isolation, seccomp, mounts, exposure, devices, limits, settings, identity)
 
 
 def collect_containers(context, keys=None):
@@ -48,8 +53,6 @@ def _container(view, found, answers):
     for step in STEPS:
         _run(material, step.__name__.rsplit(".", 1)[-1], step.gather)
     _run(material, "network", lambda one: network.gather(one, answers))
-    for name, option in OPT_IN.items():
-        material.missing(name, "scan switched off", "", "option " + option)
     salt = view.context.org_salt
     identity_body = material.identity.as_body(salt)
     identity_body["facts"].setdefault("key", found.key)

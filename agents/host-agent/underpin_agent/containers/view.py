@@ -45,6 +45,7 @@ class HostView:
             told = (path for engine in find_engines(context) for path in engine.sockets)
             self.sockets = sorted({*self.sockets, *told})
         self.docker_networks = None  # asked for by networks()
+        self.scan_seconds = 0.0  # CPU that walks through containers took in this collection
         self.socket_tables = {}  # (network namespace, table): text
         self.own_user_initial = self._own_user_initial()
 

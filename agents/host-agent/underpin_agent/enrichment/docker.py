@@ -140,10 +140,7 @@ def _has_health_check(check):
 def _quota_set(engine, settings):
     if "size" in _part(settings, "StorageOpt"):
         return True
-    return any(
-        QUOTA.match(row)
-        for row in engine.storage_options
-    )
+    return any(QUOTA.match(row) for row in engine.storage_options)
 
 
 def published_ports(ports):
