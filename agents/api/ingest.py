@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from agents.api import messages
+from agents.api.admission import check_enrolment, token_of
 from agents.live.base import Beat
 from agents.selectors.program import program
 from agents.services import agent_keys, agent_tokens
@@ -55,6 +56,7 @@ class TooOld(DomainError):
 def enrol(request: HttpRequest) -> HttpResponse:
     """POST /enrol: 201 with the host's id and its token's tag, 202 while it waits for approval."""
     body = _read(request, messages.Enrol, messages.ENROL_LIMITS)
+    check_enrolment(body.token)
     application = Application(
         token=body.token,
         nonce=body.nonce,
@@ -82,7 +84,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
 
 def heartbeat(request: HttpRequest) -> HttpResponse | None:
     """POST /hb: 204 when there is nothing to do, else 200 with ``need``, ``c`` or ``rot``."""
-    token = agent_tokens.read(request.META.get("HTTP_AUTHORIZATION", ""))
+    token = token_of(request)
     body = _read(request, messages.Heartbeat, messages.HEARTBEAT_LIMITS)
     beat = Beat(token.host_id, token.secret_hash, body.b, body.n, body.d, body.c, body.s)
     reply = heartbeat_take(beat, now=timezone.now())
@@ -172,7 +174,7 @@ def latest(request: HttpRequest) -> HttpResponse:
 
 def _token(request: HttpRequest, *, method: str = "POST") -> agent_tokens.AgentToken:
     _check_method(request, method)
-    return agent_tokens.read(request.META.get("HTTP_AUTHORIZATION", ""))
+    return token_of(request)
 
 
 def _read(request: HttpRequest, shape: type[Shape], limits: Limits) -> Shape:

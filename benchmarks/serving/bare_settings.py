@@ -2,6 +2,6 @@
 
 from workbench.settings.test import *  # noqa: F403 - settings modules build on one another
 
-INSTALLED_APPS: list[str] = []
-MIDDLEWARE: list[str] = []
+INSTALLED_APPS = []
+MIDDLEWARE = []
 ROOT_URLCONF = "benchmarks.serving.bare"

@@ -136,6 +136,7 @@ def production_environment(*, database: str, redis: str) -> dict[str, str]:
         "UNDERPIN_PUBLIC_URL": "http://127.0.0.1",
         "UNDERPIN_TLS_REDIRECT": "no",
         "UNDERPIN_WORK_LEASE_SECONDS": "10",
+        "UNDERPIN_AGENT_REQUESTS_PER_SECOND": "1000",
     }
 
 
@@ -147,4 +148,5 @@ def embedded_environment(folder: Path) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "UNDERPIN_DATA_DIR": str(folder),
         "UNDERPIN_WORK_LEASE_SECONDS": "10",
+        "UNDERPIN_AGENT_REQUESTS_PER_SECOND": "1000",
     }

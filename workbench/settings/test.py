@@ -24,3 +24,5 @@ STORAGES = {
 }
 STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
+# Tests and benchmarks let one host ask as fast as it can; the tests of the limit set their own.
+AGENT_REQUESTS_PER_SECOND = 100_000
