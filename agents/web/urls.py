@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from agents.web import views
+from agents.web import settings, views
 
 urlpatterns = [
     path("enrol/", views.enrol, name="enrol"),
@@ -12,6 +12,7 @@ urlpatterns = [
         views.revoke_enrolment_token,
         name="revoke-enrolment-token",
     ),
+    path("settings/agents/", settings.agent_settings, name="agent-settings"),
     path("agent/daemonset.yaml", views.agent_daemonset, name="agent-daemonset"),
     path("agent/underpin-agent.pyz", views.agent_download, name="agent-download"),
 ]

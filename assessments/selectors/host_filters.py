@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Q, TextField
 from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from agents.models import Host, HostState
 from agents.selectors.population import (
@@ -99,7 +100,9 @@ def _labelled(rows: ScopedQuerySet[Host], label: str) -> ScopedQuerySet[Host]:
     name, sign, value = label.partition("=")
     if not name.strip()[:1].isalpha():
         return rows.none()
-    found = rows.annotate(label_value=KeyTextTransform(name.strip(), "labels"))
+    # As plain text: a lookup on the JSON value itself would read the other side as JSON.
+    value_of = Cast(KeyTextTransform(name.strip(), "labels"), TextField())
+    found = rows.annotate(label_value=value_of)
     if sign:
         return found.filter(label_value=value.strip())
     return found.filter(label_value__isnull=False)

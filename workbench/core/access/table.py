@@ -80,6 +80,7 @@ PAGE_ROUTES: Final = {
     "report": MEMBERS,
     "report-pdf": MEMBERS,
     "enrol": ADMINS,
+    "agent-settings": ADMINS,
     "enrol-arrivals": ADMINS,
     "revoke-enrolment-token": ADMINS,
     "api-tokens": MEMBERS,
