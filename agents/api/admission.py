@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Hashable
 from enum import StrEnum
 from functools import wraps
-from io import BytesIO
 from threading import Lock
 from typing import Final
 
@@ -20,7 +19,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from agents.services import agent_tokens
 from agents.services.agent_tokens import AgentToken
-from workbench.core.door.body import read_bounded
+from workbench.core.door.body import keep_body, stated_length
 from workbench.core.door.limits import Limits
 from workbench.core.errors import TooMany, Unavailable
 
@@ -145,11 +144,12 @@ def admitted(kind: Kind, limits: Limits) -> Callable[[View], Callable[..., HttpR
         def guarded(request: HttpRequest) -> Answer:
             if kind is not Kind.ENROL:
                 _check_sender(request)
-            size = size_of(request, limits=limits)
+            length = stated_length(request)
+            size = size_of(request, length=length, limits=limits)
             room.enter(kind, size)
             try:
                 # All of it now: nothing that the view asks the database for waits on the sender.
-                request._stream = BytesIO(read_bounded(request, max_bytes=limits.max_wire_bytes))  # noqa: SLF001
+                keep_body(request, length=length, max_bytes=limits.max_wire_bytes)
                 return view(request)
             finally:
                 room.leave(size)
@@ -176,19 +176,17 @@ def check_enrolment(secret: str) -> None:
     _check(enrolments, secret, "this enrolment token is used too fast")
 
 
-def size_of(request: HttpRequest, *, limits: Limits) -> int:
+def size_of(request: HttpRequest, *, length: int, limits: Limits) -> int:
     """The memory that a body may come to: what it inflates to at most, when it is compressed."""
-    stated = request.META.get("CONTENT_LENGTH") or "0"
-    wire = int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 10 else 0
-    wire = min(wire, limits.max_wire_bytes)
-    if "HTTP_CONTENT_ENCODING" not in request.META:
-        return wire
-    return min(GZIP_RATIO * wire, limits.max_raw_bytes)
+    if "HTTP_CONTENT_ENCODING" in request.META:
+        return min(GZIP_RATIO * length, limits.max_raw_bytes)
+    return min(length, limits.max_wire_bytes)
 
 
 def _check_sender(request: HttpRequest) -> None:
     token = agent_tokens.read(request.META.get("HTTP_AUTHORIZATION", ""))
-    _check(hosts, token.host_id, "this host asks too often")
+    # The number, not the UUID: that one's hash is Python code.
+    _check(hosts, token.host_id.int, "this host asks too often")
     request.agent_token = token  # type: ignore[attr-defined]
 
 

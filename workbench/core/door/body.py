@@ -23,7 +23,8 @@ def read_json(request: HttpRequest, *, shape: type[Shape], limits: Limits) -> Sh
         TooLarge, Invalid: as ``decode``.
     """
     check_content_type(request)
-    body = read_bounded(request, max_bytes=limits.max_wire_bytes)
+    kept: bytes | None = getattr(request, "kept_body", None)
+    body = read_bounded(request, max_bytes=limits.max_wire_bytes) if kept is None else kept
     encoding = request.META.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     return decode(inflate(body, encoding=encoding, limits=limits), shape=shape, limits=limits)
 
@@ -49,7 +50,16 @@ def check_content_type(request: HttpRequest) -> None:
 
 def read_bounded(request: HttpRequest, *, max_bytes: int) -> bytes:
     """At most ``max_bytes`` of the body; Content-Length is checked before a byte is read."""
-    length = stated_length(request)
+    return _read(request, length=stated_length(request), max_bytes=max_bytes)
+
+
+def keep_body(request: HttpRequest, *, length: int, max_bytes: int) -> None:
+    """Read the body now, for ``read_json`` to find it; ``length`` is the one it states."""
+    body = _read(request, length=length, max_bytes=max_bytes)
+    request.kept_body = body  # type: ignore[attr-defined]
+
+
+def _read(request: HttpRequest, *, length: int, max_bytes: int) -> bytes:
     if length > max_bytes:
         message = f"the body is larger than {max_bytes} bytes"
         raise TooLarge(message)
