@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,8 +9,6 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from agents.models import Agent, Container, Host, HostState
-from agents.services.enrolment import host_enrol
-from agents.services.enrolment_tokens import Scope, token_make
 from agents.services.events import ASSIGNMENT_CHANGED
 from agents.services.host_assignment import (
     Assignment,
@@ -29,7 +26,7 @@ from agents.services.hosts import (
 )
 from assessments.models import Finding
 from assessments.selectors.overview import overview_of
-from tests.support.estate import Estate, application, new_estate
+from tests.support.estate import Estate, new_estate
 from tests.support.joined import client_post, enrolled_agent, enrolment_secret, make_estate
 from tests.support.wire_agent import WireAgent
 from workbench.core import audit
@@ -291,18 +288,3 @@ def test_labels_are_added_and_taken_away_at_once(estate: Estate) -> None:
     entry = AuditEntry.objects.of(estate.workspace).get(verb="host.assigned")
     assert entry.before["labels"] == {"old one!": "from the agent", "env": "test"}
     assert entry.after["labels"] == host.labels
-
-
-def test_a_host_cannot_give_itself_labels_that_checks_read(estate: Estate) -> None:
-    _, secret = token_make(
-        estate.caller,
-        name="rack 4",
-        days=1,
-        max_uses=1,
-        mode="auto",
-        now=estate.now,
-        scope=Scope(labels={"owner": "payments"}),
-    )
-    said = {"criticality": "batch", "owner": "nobody", "rack": "4"}
-    host = host_enrol(replace(application("a", token=secret), labels=said), now=estate.now).host
-    assert host.labels == {"rack": "4", "owner": "payments"}
