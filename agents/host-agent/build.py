@@ -1,6 +1,6 @@
 """Build ``underpin-agent.pyz``: one file, the same bytes for the same sources.
 
-Docstrings, comments and most indentation stay behind, which is a quarter of the archive; line
+Docstrings, comments and most spaces stay behind, which is a quarter of the archive; line
 numbers stay as they are, so that a traceback still points into the source.
 
 python agents/host-agent/build.py [--output dist/underpin-agent.pyz]
@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 import pathlib
+import re
 import sys
 import tokenize
 import zipfile
@@ -23,6 +24,7 @@ FIXED_DATE = (2026, 1, 1, 0, 0, 0)
 STARTER = "import sys\nfrom underpin_agent.__main__ import main\nsys.exit(main())\n"
 MAX_BYTES = 204_800
 BETWEEN = (tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENDMARKER)
+WORD, WORD_OR_TEXT = re.compile(r"\w"), re.compile(r"[\w'\"]")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 
 
@@ -30,9 +32,9 @@ def archive_bytes(source=SOURCE):
     """The bytes of the archive of all modules below ``source``."""
     files = {"__main__.py": STARTER.encode()}
     for path in source.rglob("*.py"):
-        files[str(pathlib.PurePosixPath("underpin_agent", path.relative_to(source)))] = (
-            less_indented(without_comments(path.read_text(encoding="utf-8"))).encode()
-        )
+        files[str(pathlib.PurePosixPath("underpin_agent", path.relative_to(source)))] = tight(
+            without_comments(path.read_text(encoding="utf-8"))
+        ).encode()
     files["underpin_agent/" + UNIT.name] = UNIT.read_bytes()
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
@@ -61,20 +63,31 @@ def without_comments(source):
     return "\n".join(lines)
 
 
-def less_indented(source):
-    """The same program on the same lines with one space a level, and none inside brackets."""
-    lines, depth, brackets, last_row = source.split("\n"), 0, 0, 0
+def tight(source):
+    """The same program on the same lines without the spaces that only readers need.
+
+    Raises ValueError when what is left would not be the same program.
+    """
+    rows, depth, brackets, row, end, last = source.split("\n"), 0, 0, 0, 0, ""
+    kept = dict.fromkeys(range(1, len(rows) + 1), "")
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         depth += (token.type == tokenize.INDENT) - (token.type == tokenize.DEDENT)
         if token.type in BETWEEN:
             continue
-        row = token.start[0]
-        if row > last_row:
-            lines[row - 1] = " " * (0 if brackets else depth) + lines[row - 1].lstrip(" ")
-        last_row = token.end[0]  # what follows a text of several lines stays where it is
+        if token.start[0] > end:
+            row, space = token.start[0], " " * (0 if brackets else depth)
+        else:  # also on the line where a text of several lines ends
+            space = " " if WORD.match(last[-1]) and WORD_OR_TEXT.match(token.string) else ""
+        kept[row] += space + token.string
+        end, last = token.end[0], token.string
+        for inner in range(token.start[0] + 1, end + 1):
+            kept.pop(inner, None)
         if token.type == tokenize.OP:
             brackets += (token.string in "([{") - (token.string in ")]}")
-    return "\n".join(lines)
+    text = "\n".join(kept.values())
+    if ast.dump(ast.parse(text)) != ast.dump(ast.parse(source)):
+        raise ValueError(source[:80])
+    return text
 
 
 def write_whole(output, raw):

@@ -39,7 +39,7 @@ def test_every_module_packs_to_the_same_program_on_the_same_lines(build):
     assert len(SOURCES) > 50
     for path in SOURCES:
         source = path.read_text(encoding="utf-8")
-        packed = build.less_indented(build.without_comments(source))
+        packed = build.tight(build.without_comments(source))
         assert shape(packed) == shape(source), path
         assert packed.count("\n") == source.count("\n"), path
 
@@ -51,4 +51,23 @@ def test_a_hash_in_a_text_is_no_comment_and_an_empty_body_stays_valid(build):
 
 def test_a_text_of_several_lines_keeps_its_spaces(build):
     source = 'def a():\n    return f(\n        """x\n        y""", [\n            1])\n'
-    assert build.less_indented(source) == 'def a():\n return f(\n"""x\n        y""", [\n1])\n'
+    assert build.tight(source) == 'def a():\n return f(\n"""x\n        y""",[\n1])\n'
+
+
+@pytest.mark.parametrize(
+    ("source", "packed"),
+    [
+        ("x = 1 if a else b\n", "x=1 if a else b\n"),
+        ("from . import a\n", "from.import a\n"),
+        ('return_ = not "a" in b"b"\n', 'return_=not "a"in b"b"\n'),
+        ('x = ("""a\n  b""" + c)\n', 'x=("""a\n  b"""+c)\n'),
+    ],
+)
+def test_only_spaces_that_no_program_needs_stay_behind(build, source, packed):
+    assert build.tight(source) == packed
+
+
+def test_a_line_that_goes_on_after_a_backslash_is_refused(build):
+    """It would end too early."""
+    with pytest.raises((SyntaxError, ValueError)):
+        build.tight("x = 1 + \\\n    2\n")
