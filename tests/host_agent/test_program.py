@@ -149,7 +149,8 @@ def test_a_module_neither_listens_nor_writes_the_host(path):
     assert not [name for name, _text in found if name.endswith((".listen", ".accept"))]
     if path.name not in WRITERS:
         writes = re.compile(r"O_(?:WRONLY|RDWR|CREAT|TRUNC|APPEND)|open\([^)]*['\"][wax+]")
-        assert not [text for _name, text in found if writes.search(text)]
+        texts = [text for _name, text in found if "os.devnull" not in text]
+        assert not [text for text in texts if writes.search(text)]
         changes = (".unlink", ".rename", ".remove", ".rmdir", ".mkdir", ".makedirs", ".chmod")
         assert not [
             name for name, _text in found if name.startswith("os.") and name.endswith(changes)

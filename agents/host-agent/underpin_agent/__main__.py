@@ -10,8 +10,11 @@ from . import __version__, enrolment
 from .canonical import LONE
 from .client import Client, ServerAddressError, Unreachable
 from .collection import collect
+from .events.recorder import Events
+from .fingerprint import boot_id
 from .isolation import Isolated
 from .loop import EXIT_LATER, EXIT_REFUSED, EXIT_UNREACHABLE, Loop, Settings, say
+from .memory import Guard, settle
 from .policy_file import DEFAULT_FILE, PolicyError, load_policy
 from .reading import Host
 from .sampling.child import Samples
@@ -186,15 +189,21 @@ def command_run(options):
         interval=options.interval,
         policy=load_policy(options.policy),
     )
+    host = Host(options.root)
     loop = Loop(
         settings,
         client=client,
         state=state,
-        host=Host(options.root),
+        host=host,
         collector=Isolated(options.root, options.org_salt),
         samples=None if options.once else Samples(options.root),
+        events=None if options.once else Events(options.state, host, boot=boot_id(host), say=say),
     )
-    return loop.once() if options.once else loop.run()
+    if options.once:
+        return loop.once()
+    settle()
+    loop.guard = Guard()
+    return loop.run()
 
 
 def command_files(options):

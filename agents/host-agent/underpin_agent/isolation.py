@@ -18,7 +18,7 @@ from .schedule import MAX_AGE_SECONDS, Schedule
 
 ROUND_SECONDS = 45.0  # how long a cycle starts children; what is left waits for the next one
 CHILD_CPU_SECONDS, CHILD_SECONDS = 3.5, 10.0  # then a child stops, and another one goes on
-NOT_READ = "not read yet"
+NOT_READ, SWITCHED_OFF = "not read yet", "switched off by the configuration"
 
 
 class Isolated:
@@ -44,6 +44,14 @@ class Isolated:
             self._arguments = (root, org_salt, options)
             self.refresh()
 
+    def use_configuration(self, configuration):
+        """Work by a ``configuration.Configuration``: its collectors and options."""
+        self.schedule.rules = configuration.collectors
+        root, salt, options = self._arguments
+        if configuration.options != (options or {}):
+            self._arguments = (root, salt, dict(configuration.options))
+            self.refresh()
+
     def refresh(self, names=None):
         """Read everything again as soon as the budget allows, or the sections in ``names``."""
         self.schedule.refresh(names)
@@ -61,12 +69,14 @@ class Isolated:
         now = self._clock()
         if self._index is None or self.schedule.may_start(now):
             own, children = time.process_time(), self._children.cpu
+            first = self.schedule.first
             self._round(now)
             self.schedule.ended(now)
             self._index = self._made(now)
             spent = time.process_time() - own + self._children.cpu - children
-            self.schedule.budget.charge(spent)
             self.cpu += spent
+            if not first:
+                self.schedule.budget.charge(spent)
         self._tell(self._blindness or self.schedule.trouble(now))
         return self._index
 
@@ -149,6 +159,7 @@ class Isolated:
         sections, containers, kept = {}, [], {}
         for (kind, name), item in sorted(self.schedule.items.items()):
             why = blind or item.error or ("" if item.result else self._blindness or NOT_READ)
+            why = why if self.schedule.is_on((kind, name)) else SWITCHED_OFF
             if kind == "section":
                 sections[name] = _section(item, why, kept)
             else:

@@ -102,6 +102,7 @@ class Loop:
         self.counter = reserved_counter(state)
         self.interval = INTERVAL_SECONDS
         self.delivery = self.pushed = None
+        self.guard = None  # of memory; a ``memory.Guard`` where the process is the agent's own
         self.is_revoked = False
         self._hold_until = 0.0  # no facts before
         self._rotate_after = 0.0
@@ -140,10 +141,12 @@ class Loop:
         try:
             with working(self.events, self.samples):
                 self.sleep(wait_after_boot(self.host, self.pick))
-                while True:
+                while self.guard is None or not self.guard.is_over():
                     self.sleep(self.cycle())
         except Stop as stop:
             return stop.code
+        say("the agent takes too much memory; it begins anew")
+        return self.guard.begin_anew(self.collector.stuck)
 
     def cycle(self):
         """One collection and delivery. Returns the seconds until the next. Raises Stop."""

@@ -25,11 +25,11 @@ def settle():
 
 
 class Guard:
-    """Says when the process must begin anew. Two measurements in a row: one may be a large
-    request on its way."""
+    """Says when the process must begin anew, and does it. Two measurements in a row: one may be a
+    large request on its way."""
 
-    def __init__(self, resident=resident_bytes):
-        self._resident = resident
+    def __init__(self, resident=resident_bytes, execute=os.execv):
+        self._resident, self._execute = resident, execute
         self._seen = 0
 
     def is_over(self):
@@ -37,14 +37,13 @@ class Guard:
         self._seen = self._seen + 1 if self._resident() > MAX_RESIDENT_BYTES else 0
         return self._seen >= 2
 
-
-def begin_anew(stuck=()):
-    """Replace this process by a new run of the same command; all state is on disk. It stays the
-    same process for its supervisor, and works where there is none. Does not return."""
-    with open("/proc/self/cmdline", "rb") as file:
-        arguments = [os.fsdecode(one) for one in file.read().split(b"\0")[:-1]]
-    os.environ[STUCK] = ",".join(map(str, stuck))
-    os.execv(sys.executable, arguments)
+    def begin_anew(self, stuck=()):
+        """Replace this process by a new run of the same command; all state is on disk. It stays the
+        same process for a supervisor, and works where there is none."""
+        with open("/proc/self/cmdline", "rb") as file:
+            arguments = [os.fsdecode(one) for one in file.read().split(b"\0")[:-1]]
+        os.environ[STUCK] = ",".join(map(str, stuck))
+        return self._execute(sys.executable, arguments)
 
 
 def stuck_before():

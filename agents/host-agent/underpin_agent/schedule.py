@@ -1,13 +1,12 @@
 """What one cycle reads: new and changed things at once, all others in turn, paid from a budget.
 
 Pure: time and cost come in as numbers. An item is a section or a container; its cost is measured
-each time and never assumed. All items are read again within ``TURN_SECONDS``, the oldest first, a
-share of them in each cycle, so that no cycle pays for all. What the budget cannot pay waits, and
-``trouble`` says so.
+each time and never assumed. All items are read again in turn, the oldest first, a share of them in
+each cycle, so that no cycle pays for all. What the budget cannot pay waits; ``trouble`` says so.
 """
 
 MAX_AGE_SECONDS = 900.0  # the promise: no fact is older (sampling.md, tier D)
-TURN_SECONDS = 720.0  # planned shorter, so that a late cycle keeps the promise
+LEAST_TURN_SECONDS = 300.0
 CPU_SHARE = 0.0015  # of one core: 90 ms a minute
 BURST_SECONDS = 300.0  # what an idle agent may save up
 WEIGHT = 0.3  # of the newest cost in the moving average
@@ -33,13 +32,13 @@ class Item:
 
 
 class Budget:
-    """A bucket of CPU seconds that fills with ``share`` of a core. Debt is forgiven below one
-    full bucket, so that one costly reading does not silence the agent for hours."""
+    """A bucket of CPU seconds, empty at first, that fills with ``share`` of a core. Debt is
+    forgiven below one full bucket: one costly reading must not silence the agent for hours."""
 
     def __init__(self, now, share=CPU_SHARE):
         self.share = share
         self.capacity = share * BURST_SECONDS
-        self.tokens = self.capacity
+        self.tokens = 0.0
         self._at = now
 
     def refill(self, now):
@@ -58,6 +57,7 @@ class Schedule:
     def __init__(self, sections, now, budget=None):
         self.items = {("section", name): Item() for name in sections}
         self.budget = budget or Budget(now)
+        self.rules = {}  # section or "containers": (on, least seconds between readings or None)
         self.first = True  # until everything was tried once: the first collection is not rationed
         self._seen = False
         self._ended_at, self._interval = now, 0.0
@@ -96,28 +96,54 @@ class Schedule:
     def plan(self, now):
         """``[(key, most)]`` in the order of reading. An item may start while the child has used
         less CPU than ``most`` seconds; None is no limit."""
-        ready = {key: item for key, item in self.items.items() if item.retry_at <= now}
+        ready = {
+            key: item
+            for key, item in self.items.items()
+            if item.retry_at <= now and self.is_on(key)
+        }
         if self.first:
             return [(key, None) for key in sorted(ready, key=_section_first) if ready[key].due]
         tokens, burst = self.budget.tokens, self.budget.capacity
-        late = [key for key in _oldest(ready) if now - ready[key].read_at > MAX_AGE_SECONDS]
+        late = [key for key in _oldest(ready) if now - ready[key].read_at > self._most_age(key)]
         # Late ones come before news: else a container that changes all the time starves the rest.
         order = [(key, tokens + burst) for key in late]
-        news = [key for key, item in ready.items() if item.due and key not in late]
+        news = [key for key in ready if self._is_due(key, now) and key not in late]
         order += [(key, tokens + burst) for key in news if key[0] == "container"]
         order += [(key, tokens) for key in news if key[0] == "section"]
         return order + [(key, tokens) for key in self._turn(ready, now) if key not in late]
 
     def _turn(self, ready, now):
         """The oldest items that are not due yet, worth the share of the time since last time."""
-        share = (now - self._ended_at) / TURN_SECONDS * self.total_cost()
+        turn = self._turn_seconds()
+        share = (now - self._ended_at) / turn * self.total_cost()
         for key in _oldest(ready):
-            if ready[key].due:
+            age = now - ready[key].read_at
+            if self._is_due(key, now) or age < (self._rule(key)[1] or 0):
                 continue
-            if share <= 0 and now - ready[key].read_at < TURN_SECONDS:
+            if share <= 0 and age < turn:
                 return
             share -= ready[key].cost
             yield key
+
+    def _turn_seconds(self):
+        """So planned that an item read a cycle and a half too late still keeps the promise."""
+        return max(LEAST_TURN_SECONDS, MAX_AGE_SECONDS - 1.5 * self._interval)
+
+    def _rule(self, key):
+        kind, name = key
+        return self.rules.get(name if kind == "section" else "containers", (True, None))
+
+    def is_on(self, key):
+        """Whether the configuration wants this item read at all."""
+        return self._rule(key)[0]
+
+    def _is_due(self, key, now):
+        item, wanted = self.items[key], self._rule(key)[1]
+        often = wanted is not None and wanted < MAX_AGE_SECONDS
+        return item.due or (often and now - item.read_at >= wanted)
+
+    def _most_age(self, key):
+        return max(MAX_AGE_SECONDS, (self._rule(key)[1] or 0) + LEAST_TURN_SECONDS)
 
     def total_cost(self):
         """CPU seconds that reading everything once takes."""
@@ -126,8 +152,11 @@ class Schedule:
     def ended(self, now):
         """A cycle is over: the next one's share counts from here."""
         self._interval, self._ended_at = now - self._ended_at, now
-        untried = (one for one in self.items.values() if one.read_at is None and not one.error)
-        if self._seen and not any(untried):
+        untried = any(
+            item.read_at is None and not item.error and self.is_on(key)
+            for key, item in self.items.items()
+        )
+        if self._seen and not untried:
             self.first = False
 
     def done(self, key, *, now, cost, result):
@@ -151,11 +180,12 @@ class Schedule:
         """Why facts are older than promised, or ``""``. Failed items say so themselves."""
         ages = [
             now - item.read_at
-            for item in self.items.values()
-            if item.read_at is not None and not item.error
+            for key, item in self.items.items()
+            if item.read_at is not None and not item.error and self.is_on(key)
+            if now - item.read_at > self._most_age(key)
         ]
         oldest = max(ages, default=0.0)
-        if oldest <= max(MAX_AGE_SECONDS, 2 * self._interval):
+        if oldest <= 2 * self._interval:
             return ""
         text = "facts are up to %d s old: the CPU budget of %.2f %% of a core allows no more"
         return text % (oldest, self.budget.share * 100)
