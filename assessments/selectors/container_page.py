@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 
 from django.db.models import Q
@@ -14,6 +15,7 @@ from assessments.selectors.container_facts import ContainerFacts, facts_of_conta
 from assessments.selectors.containers import ContainerRow, container_rows
 from assessments.selectors.findings import FindingRow, row_of
 from assessments.selectors.host_page import SHOWN_OPEN, Reason, reasons_of
+from assessments.selectors.resources import Resources, resources_of
 from workbench.core.models import Workspace
 
 
@@ -39,6 +41,7 @@ class ContainerPage:
     facts: ContainerFacts | None
     failing: tuple[FindingRow, ...]
     reasons: tuple[Reason, ...]
+    resources: Resources
 
     @property
     def container(self) -> Container:
@@ -67,8 +70,8 @@ class ContainerPage:
         return any(row.finding.target_kind == "pair" for row in self.failing)
 
 
-def container_page(workspace: Workspace, pk: uuid.UUID) -> ContainerPage | None:
-    """One container of the workspace, or None. Nine queries, and one per 500 bodies of facts."""
+def container_page(workspace: Workspace, pk: uuid.UUID, *, now: datetime) -> ContainerPage | None:
+    """One container of the workspace, or None. Ten queries, and one per 500 bodies of facts."""
     found = Container.objects.of(workspace).select_related("host__workspace", "host__live")
     container = found.filter(pk=pk).first()
     if container is None:
@@ -79,6 +82,7 @@ def container_page(workspace: Workspace, pk: uuid.UUID) -> ContainerPage | None:
         facts=_facts(container),
         failing=tuple(row_of(finding) for finding in findings if finding.level),
         reasons=reasons_of(finding for finding in findings if not finding.level),
+        resources=resources_of(container.host, container.key, now=now),
     )
 
 

@@ -20,6 +20,7 @@ from assessments.selectors.counts import Tally, counts_by
 from assessments.selectors.host_condition import HostCondition, condition_of
 from assessments.selectors.host_facts import HostSummary, summary_of
 from assessments.selectors.hosts import HostRow, host_rows
+from assessments.selectors.resources import Resources, resources_of
 from assessments.selectors.strata import Layer, strata_of
 from workbench.core.models import Workspace
 
@@ -102,6 +103,7 @@ class HostPage:
     broken: tuple[Broken, ...]
     reasons: tuple[Reason, ...]
     containers: tuple[ContainerRow, ...]
+    resources: Resources
 
     @property
     def host(self) -> Host:
@@ -125,7 +127,7 @@ class HostPage:
 
 
 def host_page(workspace: Workspace, pk: uuid.UUID, *, now: datetime) -> HostPage | None:
-    """One host of the workspace, or None. 16 queries, and one per 500 bodies of facts."""
+    """One host of the workspace, or None. 17 queries, and one per 500 bodies of facts."""
     rows = Host.objects.of(workspace).select_related("live", "workspace", "agent__claims")
     host = rows.filter(pk=pk).first()
     if host is None:
@@ -144,6 +146,7 @@ def host_page(workspace: Workspace, pk: uuid.UUID, *, now: datetime) -> HostPage
         broken=broken,
         reasons=reasons,
         containers=containers_on(host),
+        resources=resources_of(host, "", now=now),
     )
 
 

@@ -87,7 +87,7 @@ def containers(request: MemberRequest) -> HttpResponse:
 @require_GET
 def container(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     """One container."""
-    found = container_page(request.caller.workspace, pk)
+    found = container_page(request.caller.workspace, pk, now=timezone.now())
     if found is None:
         raise Http404
     return render(request, "container.html", {"page": found, "container": found.container})
