@@ -12,12 +12,11 @@ NAMED = ("id", "name", "runtime", "image_reference", "image_id", "cgroup_path")
 
 def trusted(index):
     """True when the list of containers is what the kernel showed: a failed look shows none."""
-    return isinstance(index.sections.get("host"), str)
+    return any(isinstance(entry, str) for entry in index.sections.values())
 
 
-def container_row(index, key, identity):
+def container_row(facts, key, identity):
     """What is kept of a container: its digest, start in ticks since boot, and its names."""
-    facts = _facts(index, identity)
     names = {name: facts[name] for name in NAMED if isinstance(facts.get(name), str)}
     ticks = facts.get("leader_start_ticks")
     return {
@@ -29,15 +28,22 @@ def container_row(index, key, identity):
     }
 
 
-def containers_of(index, before):
-    """``{key: row}`` of the containers now; rows whose identity is the same are taken over."""
-    found = {}
+def containers_of(index, before, waiting):
+    """``{key: row}`` of the containers now. A new one that is not read yet goes to ``waiting`` for
+    one round, so that its start has a name; one that cannot be read any more keeps what it had."""
+    found, unread = {}, set()
     for key, identity, posture in index.containers:
-        old = before.get(key)
-        same = old is not None and old["identity"] == identity
-        row = dict(old) if same else container_row(index, key, identity)
-        row["posture"] = posture
-        found[key] = row
+        row = before.get(key)
+        if row is None or row["identity"] != identity:
+            facts = _facts(index, identity)
+            if not facts:
+                unread.add(key)
+            if facts or row is None:
+                row = container_row(facts, key, identity)
+        if key in before or key not in unread or key in waiting:
+            found[key] = {**row, "posture": row.get("posture", "") if key in unread else posture}
+    waiting.clear()
+    waiting.update(unread)
     return found
 
 
@@ -54,8 +60,8 @@ def started_and_gone(before, after):
 
 
 def failing(index):
-    """Names of the sections that could not be read."""
-    return sorted(name for name, value in index.sections.items() if not isinstance(value, str))
+    """Names of the sections that could not be read, or were not yet."""
+    return {name for name, value in index.sections.items() if not isinstance(value, str)}
 
 
 def sections_of(index, before):

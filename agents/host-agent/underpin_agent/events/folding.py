@@ -7,7 +7,7 @@ import hashlib
 
 from .event import payload
 
-WINDOW_MS = 60_000
+WINDOW_SECONDS = 60
 MAX_OPEN = 1_000
 
 
@@ -15,6 +15,7 @@ class Folding:
     """Remembers what was seen in the last minute."""
 
     def __init__(self):
+        self.window_ms = WINDOW_SECONDS * 1000
         self._open = {}  # key -> [event, since, first, last, count]
 
     def offer(self, event, now_ms):
@@ -25,7 +26,7 @@ class Folding:
             {name: event.get(name) for name in ("kind", "stream", "who", "where", "what")}
         )
         held = self._open.get(key)
-        if held is None or now_ms - held[1] >= WINDOW_MS:
+        if held is None or now_ms - held[1] >= self.window_ms:
             self._open[key] = [event, now_ms, None, None, 0]
             closed = _summary(held) if held else []
             return [*closed, event, *self._shrink()]
@@ -35,11 +36,11 @@ class Folding:
 
     def is_due(self, now_ms):
         """True when ``due`` would give something."""
-        return any(held[4] and now_ms - held[1] >= WINDOW_MS for held in self._open.values())
+        return any(held[4] and now_ms - held[1] >= self.window_ms for held in self._open.values())
 
     def due(self, now_ms):
         """Counts whose minute is over, as events."""
-        over = [key for key, held in self._open.items() if now_ms - held[1] >= WINDOW_MS]
+        over = [key for key, held in self._open.items() if now_ms - held[1] >= self.window_ms]
         return [one for key in over for one in _summary(self._open.pop(key))]
 
     def all(self):

@@ -1,14 +1,17 @@
 """The record of what happens on this host: notices events, keeps them, delivers them."""
 
+import contextlib
 import os
 import time
 
 from .. import __version__
+from ..child import ChildFailed, Children
 from . import changes, logins, notices
 from .event import make, mono_ms, payload, wall_text
-from .folding import Folding
+from .folding import WINDOW_SECONDS, Folding
 from .seen import Seen
 from .sender import Sender
+from .spool import MAX_BYTES
 from .storage import Storage
 
 FOLDER = "spool"
@@ -16,15 +19,17 @@ FOLDER = "spool"
 
 class Events:
     """What the loop uses: ``start``, ``observe`` after each collection, ``deliver`` after each
-    heartbeat that was answered, ``stop``. ``run(work)`` is the value of ``work()`` in a child."""
+    heartbeat that was answered, ``stop``."""
 
-    def __init__(self, state_folder, host, *, boot, run, say, wall=time.time, **bounds):
+    def __init__(self, state_folder, host, *, boot, say, wall=time.time, **bounds):
         folder = os.path.join(state_folder, FOLDER)
-        self.boot, self.host, self.run, self.wall = boot, host, run, wall
+        self.boot, self.host, self.wall = boot, host, wall
+        self.children = Children()
         self.storage = Storage(folder, say=say, **bounds)
         self.sender = Sender(self.storage, boot=boot, say=say)
         self.seen, self.folding = Seen(folder), Folding()
-        self.failing, self.round_ms = [], 0
+        self.failing, self.told, self.waiting = set(), set(), set()
+        self.off, self.round_ms = frozenset(), 0
 
     @property
     def acked_through(self):
@@ -51,11 +56,21 @@ class Events:
         self.seen.boot, self.seen.stopped = self.boot, False
         self._keep(found)
 
+    def use_configuration(self, configuration):
+        """Kinds switched off, the window of folding, the size of the spool. What the agent says of
+        itself cannot be switched off."""
+        off = {kind for kind, on in configuration.events.items() if not on}
+        self.off = frozenset(kind for kind in off if not kind.startswith("agent."))
+        self.folding.window_ms = int((configuration.fold_seconds or WINDOW_SECONDS) * 1000)
+        self.storage.spool.max_bytes = configuration.spool_bytes or MAX_BYTES
+
     def observe(self, index):
         """Note the difference between this collection and the last one."""
         seen, now = self.seen, mono_ms()
         failing = changes.failing(index)
-        fresh, self.failing = sorted(set(failing) - set(self.failing)), failing
+        # Twice in a row: in the first rounds sections are only waiting for their turn.
+        fresh = sorted(failing & self.failing - self.told)
+        self.failing, self.told = failing, (self.told | set(fresh)) & failing
         found = notices.degraded(self._event, fresh)
         found += notices.losses(self._event, self.storage.losses())
         found += self._logins()
@@ -100,7 +115,7 @@ class Events:
         """Add to ``found`` what differs from the last round; True when the state to keep did."""
         seen = self.seen
         sections = changes.sections_of(index, seen.sections)
-        after = changes.containers_of(index, seen.containers)
+        after = changes.containers_of(index, seen.containers, self.waiting)
         is_same = seen.is_known and (sections, after) == (seen.sections, seen.containers)
         if seen.is_known and not is_same:
             found += notices.containers(self._event, seen.containers, after, round_ms=self.round_ms)
@@ -109,18 +124,24 @@ class Events:
         return not is_same
 
     def _logins(self):
-        try:
-            found = self.run(lambda: logins.read(self.host, self.seen.logins))
-        except Exception:  # noqa: BLE001 the child may fail in any way; the next round looks again
-            return []
+        """Logins since the last round; after a child that failed, the next one looks again."""
+        found = {}
+        with contextlib.suppress(ChildFailed):
+            if not self.children.recheck():
+                for value, _blob in self.children.run(self._read_logins):
+                    found = value.get("logins", found)
         known = {path: one["at"] for path, one in found.items()}
         self.seen.logins = {**self.seen.logins, **known}
         return notices.logins(self._event, found, wall=self.wall())
 
+    def _read_logins(self, send):
+        send({"logins": logins.read(self.host, self.seen.logins)})
+
     def _keep(self, events):
         """Write the state and the events that follow from it in one step; then the events."""
         now = mono_ms()
-        rows = [payload(one) for event in events for one in self.folding.offer(event, now)]
+        wanted = [event for event in events if event["kind"] not in self.off]
+        rows = [payload(one) for event in wanted for one in self.folding.offer(event, now)]
         rows += [payload(one) for one in self.folding.due(now)]
         spool = self.storage.spool
         self.seen.pending = [raw.decode() for raw in rows]

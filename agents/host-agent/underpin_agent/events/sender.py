@@ -23,25 +23,27 @@ class Sender:
         self._times = deque(maxlen=REQUESTS)
         self._skip = set()  # (epoch, number) of events the server refused alone
         self._held_until = 0.0
+        self._rewound = False
 
     def deliver(self, client, token):
         """Send what waits, as far as the rate allows. Never raises for what the server does."""
         for store in self.storage.stores():
-            is_rewound = False
+            self._rewound = False
             while self._may_ask():
-                skip = {number for epoch, number in self._skip if epoch == store.epoch}
-                batch = store.batch(rows=self._rows, size=MAX_RAW_BYTES, skip=skip)
+                batch = self._batch(store)
                 if batch is None:
                     break
                 reply = self._ask(client, token, store, batch)
-                if reply is None:
+                if reply is None or not self._after(store, batch, reply):
                     return
-                if reply.status == 409 and not is_rewound:
-                    is_rewound = self._rewind(store, batch, reply)
-                    if is_rewound:
-                        continue
-                if not self._after(store, batch, reply):
-                    return
+
+    def _batch(self, store):
+        """What to send next; None when there is nothing, or the disk gives nothing."""
+        skip = {number for epoch, number in self._skip if epoch == store.epoch}
+        try:
+            return store.batch(rows=self._rows, size=MAX_RAW_BYTES, skip=skip)
+        except OSError:
+            return None
 
     def _may_ask(self):
         now = self._clock()
@@ -61,8 +63,9 @@ class Sender:
     def _rewind(self, store, batch, reply):
         """The server was restored to an older state: go back to what it has."""
         held = reply.body.get("ack")
-        if not _is_number(held) or held >= batch.first - 1:
+        if self._rewound or not _is_number(held) or held >= batch.first - 1:
             return False
+        self._rewound = True
         self._say("the server has events up to %d only; sending again what is here" % held)
         _quietly(store.rewind, held)
         return True
@@ -76,6 +79,8 @@ class Sender:
             _quietly(store.acknowledge, held)
             self._rows = min(MAX_EVENTS, self._rows * 2)
             return True
+        if reply.status == 409:
+            return self._rewind(store, batch, reply)
         if reply.status in TOO_MUCH and batch.rows:
             if len(batch.rows) == 1:
                 self._skip.add((batch.epoch, batch.rows[0][0]))
