@@ -4,6 +4,7 @@ from django.apps import AppConfig
 
 TEND_SAMPLES_SECONDS = 600.0
 SWEEP_EVENTS_SECONDS = 600.0
+SWEEP_SILENCE_SECONDS = 30.0
 
 
 class AgentsConfig(AppConfig):
@@ -17,8 +18,10 @@ class AgentsConfig(AppConfig):
         from agents.services.event_retention import events_sweep  # noqa: PLC0415 - models are loaded
         from agents.services.last_seen import write_last_seen  # noqa: PLC0415
         from agents.services.samples import samples_tend  # noqa: PLC0415
+        from agents.services.silence import silence_sweep  # noqa: PLC0415
         from workbench.core.work import thread  # noqa: PLC0415
 
         thread.each_sweep(write_last_seen)
+        thread.each_sweep(thread.every(SWEEP_SILENCE_SECONDS, silence_sweep))
         thread.each_sweep(thread.every(SWEEP_EVENTS_SECONDS, events_sweep))
         thread.each_sweep(thread.every(TEND_SAMPLES_SECONDS, samples_tend))

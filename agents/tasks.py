@@ -5,6 +5,7 @@ from celery import shared_task
 from agents.services.event_retention import events_sweep
 from agents.services.last_seen import write_last_seen as write
 from agents.services.samples import samples_tend
+from agents.services.silence import silence_sweep
 
 
 @shared_task(name="agents.write_last_seen", ignore_result=True)
@@ -23,3 +24,9 @@ def tend_samples() -> int:
 def sweep_events() -> int:
     """Delete events whose time is over, some slices at a time; a second run finds fewer or none."""
     return events_sweep()
+
+
+@shared_task(name="agents.sweep_silence", ignore_result=True)
+def sweep_silence() -> int:
+    """Note who fell silent and who is back; a second run finds nobody."""
+    return silence_sweep()

@@ -92,6 +92,8 @@ class HostLive(models.Model):
     forked_at = models.DateTimeField(null=True, blank=True)
     rival_boot = models.CharField(max_length=36, blank=True)
     rolled_back_at = models.DateTimeField(null=True, blank=True)
+    # Since when a sweep found it silent; empty while it reports.
+    silent_since = models.DateTimeField(null=True, blank=True)
     # By how much the host's wall clock was ahead of ours when it last sent events.
     clock_skew_seconds = models.IntegerField(null=True, blank=True)
 

@@ -186,6 +186,7 @@ CELERY_TASK_TIME_LIMIT = 300
 CELERY_BEAT_SCHEDULE = {
     "sweep-work": {"task": "workbench.sweep", "schedule": WORK_SWEEP_SECONDS},
     "write-last-seen": {"task": "agents.write_last_seen", "schedule": 15},
+    "sweep-silence": {"task": "agents.sweep_silence", "schedule": 30},
     "sweep-events": {"task": "agents.sweep_events", "schedule": 600},
     "tend-samples": {"task": "agents.tend_samples", "schedule": 600},
 }
