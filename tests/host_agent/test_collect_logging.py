@@ -222,7 +222,7 @@ def sealed_header(flags, magic=b"LPKSHHRH"):
 def test_a_journal_on_disk(machine):
     facts, _ = body(logging.collect, machine.context())
     assert facts["journal"] == {"running": False, "persistent": False, "sealed": False}
-    machine.process(60, "systemd-journald"[:15])
+    machine.process(60, "systemd-journal", ("/usr/lib/systemd/systemd-journald",))
     machine.write("/var/log/journal/ab12/system.journal", sealed_header(1))
     facts, _ = body(logging.collect, machine.context())
     assert facts["journal"] == {"running": True, "persistent": True, "sealed": False}
@@ -232,7 +232,7 @@ def test_a_journal_on_disk(machine):
 
 
 def test_a_journal_of_another_machine_is_not_this_ones(machine):
-    machine.process(60, "systemd-journald"[:15])
+    machine.process(60, "systemd-journal", ("/usr/lib/systemd/systemd-journald",))
     machine.write("/var/log/journal/other/system.journal", sealed_header(1))
     facts, _ = body(logging.collect, machine.context())
     assert facts["journal"]["persistent"] is False
@@ -352,3 +352,11 @@ def test_the_status_word_of_the_clock():
     struct.pack_into("=i", raw, 40, 0x2041)
     assert clock.status_of(bytes(raw)) & 0x40
     assert isinstance(clock.synchronised(), bool)
+
+
+def test_the_journal_is_not_taken_for_its_upload(machine):
+    """The kernel shows both as systemd-journal."""
+    machine.process(50, "systemd-journal", ("/usr/lib/systemd/systemd-journald",))
+    facts, unknowns = body(logging.collect, machine.context())
+    assert facts["shipping"] == []
+    assert "logging.shipping" not in unknowns

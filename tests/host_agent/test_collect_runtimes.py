@@ -538,3 +538,13 @@ def test_sockets_that_are_not_known_are_no_empty_list(docker):
     engine_access.gather(row, docker.context(), engine)
     assert "sockets" not in row.facts
     assert row.section.unknowns[0]["path"] == "runtimes[].sockets"
+
+
+def test_a_host_without_ipv6_has_tcp_doors_all_the_same(machine):
+    machine.process(80, "dockerd", ("dockerd", "-H", "tcp://0.0.0.0:2376"))
+    machine.link("/proc/80/fd/3", "socket:[7]")
+    row = "   0: 00000000:0948 00000000:0000 0A 0 0 0 0 0 7 1 0\n"
+    machine.write("/proc/80/net/tcp", "head\n" + row)
+    facts, _unknowns = body(runtimes.collect, machine.context())
+    (door,) = facts["items"][0]["tcp_listeners"]
+    assert (door["address"], door["port"], door["tls"]) == ("0.0.0.0", 2376, False)

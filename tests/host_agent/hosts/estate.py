@@ -18,11 +18,13 @@ from tests.host_agent.tree import (
 )
 
 STORE = "/var/lib/containers/storage"
+BINFMT = "28 23 0:30 / /proc/sys/fs/binfmt_misc rw - binfmt_misc binfmt_misc rw"
 UNIFIED = "29 24 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw"
 BOUND = (
-    "70 60 0:25 /docker.sock /var/run/docker.sock rw - tmpfs tmpfs rw",
+    "70 60 0:24 /docker.sock /var/run/docker.sock rw - tmpfs tmpfs rw",
     "71 60 8:1 /etc /host-etc ro,relatime - ext4 /dev/sda1 rw",
     "72 60 8:1 /var/lib/docker/volumes/data/_data /data rw - ext4 /dev/sda1 rw",
+    "73 60 0:70 / /nfs rw - nfs4 files:/x rw,vers=4.2,password=hunter2",
 )
 HARDENED = {"caps": "0" * 16, "nnp": 1, "seccomp": 2, "uids": (10001,) * 4, "gids": (10001,) * 4}
 READ_ONLY = tuple(CONTAINER_MOUNTS[0].replace("rw,relatime", "ro,relatime", 1).splitlines())
@@ -32,9 +34,15 @@ def docker_v1_metal(tree):
     """Bare metal, version 1 groups, docker: a careless container and a hardened one."""
     parts.base(tree, "metal")
     parts.metal(tree)
-    tree.mounts(1, *HOST_MOUNTS, *V1_MOUNTS)
+    tree.mounts(1, *HOST_MOUNTS, *V1_MOUNTS, BINFMT)
     tree.write("/proc/cgroups", "#subsys\nmemory 1 9 1\npids 2 9 1\ncpu 3 9 1\nrdma 4 1 0\n")
-    parts.dockerd(tree, 80, "-H", "unix:///run/docker.sock", config={"icc": False})
+    tree.write("/sys/fs/cgroup/memory/release_agent", "/sbin/agent\n")
+    tcp = ("-H", "tcp://0.0.0.0:2376", "--tlsverify")
+    parts.dockerd(tree, 80, "-H", "unix:///run/docker.sock", *tcp, config={"icc": False})
+    tree.write("/proc/80/net/tcp", parts.NO_LOOPBACK)
+    tree.link("/proc/80/fd/90", "socket:[6002]")
+    tree.write("/proc/80/oom_score_adj", "-500\n")
+    parts.busy(tree)
     careless, careful = "/docker/" + CONTAINER_ID, "/docker/" + OTHER_ID
     parts.v1_group(tree, "/docker")
     parts.v1_group(tree, careless)
@@ -45,9 +53,12 @@ def docker_v1_metal(tree):
         cpu__cfs_quota_us="50000", devices__list="c 1:3 rwm",
     )  # fmt: skip
     tree.shim(90)
-    tree.container(100, shim=90, cgroup=parts.v1_cgroup(careless), mounts=CONTAINER_MOUNTS + BOUND)
+    mounts = CONTAINER_MOUNTS[:-1] + BOUND  # /proc/sys is not read-only
+    tree.container(
+        100, shim=90, cgroup=parts.v1_cgroup(careless), mounts=mounts, caught="0000000000004000"
+    )
     parts.root_of_container(tree, 100)
-    parts.make_socket(tree, "/proc/100/root/var/run/docker.sock")
+    parts.weak_container(tree, 100)
     tree.shim(91, container_id=OTHER_ID, bundle="/bundle2")
     mounts = READ_ONLY + CONTAINER_MOUNTS[1:]
     tree.container(
@@ -62,7 +73,7 @@ def docker_v1_metal(tree):
         tree, OTHER_ID, "careful", config={"Healthcheck": {"Test": ["CMD", "true"]}},
         host={"LogConfig": log, "RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 3}},
     )  # fmt: skip
-    parts.bundle(tree, "/bundle")
+    parts.bundle(tree, "/bundle", hooks={"prestart": [{"path": "/usr/bin/hook"}]})
     parts.bundle(tree, "/bundle2")
 
 
@@ -293,6 +304,8 @@ def hidden_v2(tree):
         (table / pid).rename(tree.folder / ("gone" + pid))
 
 
+SCANS = {"set_id_scan": True, "content_scan": True}
+OPTIONS = {"docker-v1-metal": SCANS}  # the other hosts: all scans off
 HOSTS = {
     "docker-v1-metal": docker_v1_metal,
     "docker-v2-guest": docker_v2_guest,

@@ -3,9 +3,12 @@
 Real machines' files, shortened: a path that is not written does not exist on that host.
 """
 
+import base64
 import json
 import os
 import socket as unix
+
+from tests.host_agent.tree import HOST
 
 CPU = "/sys/devices/system/cpu/"
 CGROUP = "/sys/fs/cgroup"
@@ -24,7 +27,9 @@ def files(tree, contents):
 
 
 def base(tree, name, *, distribution="debian", version="13", init="systemd"):
-    """What every Linux has: names, accounts, kernel settings, a few logs."""
+    """What every Linux has: names, accounts, kernel settings, a few logs; the agent is at home."""
+    for kind, inode in HOST.items():
+        tree.link("/proc/self/ns/" + kind, "%s:[%d]" % (kind, inode))
     files(tree, {
         "/proc/1/comm": init + "\n", "/etc/hostname": name + "\n",
         "/etc/machine-id": "0123456789abcdef0123456789abcdef\n",
@@ -57,7 +62,7 @@ def base(tree, name, *, distribution="debian", version="13", init="systemd"):
         "/dev/": "", "/var/log/": "",
     })  # fmt: skip
     tree.process(300, "sshd", argv=("/usr/sbin/sshd", "-D"))
-    tree.process(301, "systemd-journal")
+    tree.process(301, "systemd-journal", argv=("/usr/lib/systemd/systemd-journald",))
 
 
 def processors(tree, *, count=4, threads=2, flags="fpu sme"):
@@ -265,3 +270,69 @@ def bundle(tree, folder, **changed):
         **changed,
     }  # fmt: skip
     tree.write(folder + "/config.json", json.dumps(spec))
+
+
+ED25519 = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(range(32))).decode()
+NO_LOOPBACK = "  sl local rem st\n   0: 00000000:0948 00000000:0000 0A 0 0 0 0 0 6002 1 0\n"
+
+
+def busy(tree):
+    """What a host gathers over the years: keys, shipping, logs, bridges, interpreters, images."""
+    files(tree, {
+        "/proc/sys/fs/binfmt_misc/qemu-arm":
+            "enabled\ninterpreter /usr/bin/qemu-arm\nflags: F\noffset 0\n",
+        "/sys/class/net/docker0/flags": "0x1003\n", "/sys/class/net/docker0/bridge/x": "",
+        "/sys/class/net/docker0/uevent": "DEVTYPE=bridge\n",
+        "/sys/class/net/docker0/brif/": "",
+        "/proc/sys/net/ipv4/conf/all/rp_filter": "0\n",
+        "/proc/sys/net/ipv4/conf/docker0/rp_filter": "2\n",
+        "/sys/class/net/vxlan1/flags": "0x1003\n",
+        "/sys/class/net/vxlan1/uevent": "DEVTYPE=vxlan\n",
+        "/root/.ssh/authorized_keys": "ssh-ed25519 %s me@home\n" % ED25519,
+        "/etc/subuid": "alice:100000:65536\nbob:100000:65536\n",
+        "/etc/rsyslog.conf": '*.* action(type="omfwd" protocol="tcp" StreamDriverMode="1")\n',
+        "/var/log/wtmp": b"\0" * 100, "/var/log/auth.log": "x\n", "/etc/audit/auditd.conf": "\n",
+        "/proc/keys": "1 I--Q--- 1 perm 3f 0 0 keyring _ses.%s: 1\n" % ("0123456789ab" + "c" * 52),
+        "/proc/1/net/tcp": "  sl\n   0: 00000000:0016 00000000:0000 0A 0 0 0 0 0 6001 1 0\n",
+    })  # fmt: skip
+    (tree.folder / "var/log/auth.log").chmod(0o640)
+    (tree.folder / "var/log/wtmp").chmod(0o664)
+    tree.process(302, "rsyslogd")
+    tree.link("/proc/300/fd/3", "socket:[6001]")
+    tree.process(310, "unshare", namespaces={"net": 4026531999})
+    image(tree, "/var/lib/docker/image/overlay2")
+
+
+def image(tree, folder):
+    """One tagged image of one layer, with a host key in it."""
+    identity, chain = "sha256:" + "a" * 64, "c" * 64
+    names = {"shop/web": {"registry.example:5000/shop/web:1": identity}}
+    config = {
+        "created": "2026-01-01T00:00:00Z", "rootfs": {"diff_ids": ["sha256:" + chain]},
+        "config": {"User": "web", "ExposedPorts": {"80/tcp": {}},
+                   "Labels": {"org.opencontainers.image.base.name": "debian:13"}},
+    }  # fmt: skip
+    layer = "/var/lib/docker/overlay2/x1/diff"
+    files(tree, {
+        folder + "/repositories.json": json.dumps({"Repositories": names}),
+        folder + "/imagedb/content/sha256/" + "a" * 64: json.dumps(config),
+        "%s/layerdb/sha256/%s/size" % (folder, chain): "1000",
+        "%s/layerdb/sha256/%s/cache-id" % (folder, chain): "x1",
+        layer + "/etc/ssh/ssh_host_rsa_key": "k",
+    })  # fmt: skip
+
+
+def weak_container(tree, pid):
+    """A container's processes and files with something to find in each place."""
+    files(tree, {
+        "/proc/%d/fdinfo/3" % pid: "pos:\t0\nmnt_id:\t22\n",
+        "/proc/%d/fdinfo/4" % pid: "pos:\t0\nmnt_id:\t9\n",
+    })  # fmt: skip
+    tree.link("/proc/%d/fd/3" % pid, "/etc/hosts")
+    tree.link("/proc/%d/fd/4" % pid, "socket:[77]")
+    inside = tree.folder / ("proc/%d/root/var/run/docker.sock" % pid)
+    inside.parent.mkdir(parents=True)
+    os.link(tree.folder / "run/docker.sock", inside)  # bound into it: the same node
+    for name in ("bin/sh", "usr/sbin/sshd", "usr/bin/apk", "usr/bin/curl", "usr/bin/su"):
+        tree.write("/proc/%d/root/%s" % (pid, name), "x").chmod(0o755)
+    (tree.folder / ("proc/%d/root/usr/bin/su" % pid)).chmod(0o4755)

@@ -4,7 +4,7 @@ import ipaddress
 import posixpath
 import stat
 
-from ..reading import ReadFailed
+from ..reading import Absent, ReadFailed
 from .sockets import LISTEN, is_loopback, parse_inet
 from .unix_sockets import socket_inodes
 
@@ -71,7 +71,7 @@ def tcp_listeners(host, engine):
     for process in engine.processes:
         inodes = socket_inodes(host, process.pid)
         for name in ("tcp", "tcp6"):
-            for one in parse_inet(host.read("/proc/%d/net/%s" % (process.pid, name), 8_388_608)):
+            for one in _table(host, process.pid, name):
                 if one.state == LISTEN and one.inode in inodes and one.port in ports:
                     found.add((one.address, one.port))
     tls = _tls(engine)
@@ -85,6 +85,15 @@ def tcp_listeners(host, engine):
         }
         for address, port in sorted(found)
     ]
+
+
+def _table(host, pid, name):
+    try:
+        return parse_inet(host.read("/proc/%d/net/%s" % (pid, name), 8_388_608))
+    except Absent:
+        if name == "tcp":
+            raise
+        return []  # built or started without IPv6
 
 
 def configured_ports(engine):

@@ -29,15 +29,24 @@ def _is_rootless_engine(context, process):
 
 
 def running(context, names):
-    """The names of ``names`` that run on the host; the kernel cuts commands to 15 letters.
+    """The names of ``names`` that run on the host.
 
     Raises Unknown when none is seen and processes are hidden from this agent.
     """
-    commands = {process.comm for process in host_programs(context)}
-    found = sorted(name for name in names if name[:15] in commands)
+    programs = host_programs(context)
+    found = sorted(name for name in names if any(_is(one, name) for one in programs))
     if not found and context.processes.hidden:
         raise Unknown(reason=HIDDEN, needs=HIDDEN_NEEDS, errno_name="EPERM")
     return found
+
+
+def _is(process, name):
+    """The kernel cuts commands to 15 letters: systemd-journald and systemd-journal-upload are told
+    apart by their command lines."""
+    if process.comm != name[:15] or len(name) <= 15:
+        return process.comm == name
+    words = process.arguments()
+    return not words or words[0].rpartition("/")[2] in ("", name)
 
 
 def cut_by_hiding(gathering, context, key):
