@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -197,6 +198,28 @@ def test_a_second_agent_on_one_state_folder_ends_with_3(server, state):
     assert done.returncode == loop.EXIT_REFUSED == 3
     assert "another agent runs" in done.stderr
     assert server.paths() == []
+
+
+def test_a_child_that_outlives_its_parent_does_not_keep_the_next_agent_out(tmp_path):
+    script = (
+        "import os, sys, time; sys.path.insert(0, sys.argv[1])\n"
+        "from underpin_agent.state import State\n"
+        "State(sys.argv[2]).open()\n"
+        "if os.fork() == 0:\n"
+        "    sys.stdout.close(); time.sleep(30); os._exit(0)\n"
+        "print('forked', flush=True); os.kill(os.getpid(), 9)\n"
+    )
+    source, where = str(ROOT / "agents/host-agent"), str(tmp_path / "s")
+    command = [sys.executable, "-I", "-c", script, source, where]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as parent:
+        assert parent.stdout.readline() == b"forked\n"
+        parent.wait(10)
+        try:
+            again = State(where)
+            again.open()
+            again.close()
+        finally:
+            os.killpg(parent.pid, signal.SIGKILL)
 
 
 MOUNTED = """

@@ -18,6 +18,30 @@ MAX_BYTES = 131_072
 DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
 
 
+LOCKS = set()  # descriptors of this process
+LOCK_TRIES, LOCK_PAUSE_SECONDS = 10, 0.1
+
+
+def _leave_locks():
+    """A collector that outlives its killed parent must not keep the next agent out."""
+    while LOCKS:
+        os.close(LOCKS.pop())
+
+
+os.register_at_fork(after_in_child=_leave_locks)
+
+
+def _locked(fd):
+    """Lock the folder; False when another agent has it. A child just born may hold it a moment."""
+    for attempt in range(LOCK_TRIES):
+        if attempt:
+            time.sleep(LOCK_PAUSE_SECONDS)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False
+
+
 class StateError(Exception):
     """The state folder cannot be used; the text says why."""
 
@@ -60,13 +84,12 @@ class State:
             raise
         self.close()
         self._lock = fd
+        LOCKS.add(fd)
 
     def _claim(self, fd):
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _locked(fd):
             text = "another agent runs with the state folder %s" % self.folder
-            raise Busy(text) from None
+            raise Busy(text)
         found = os.fstat(fd)
         if found.st_uid != os.geteuid():
             text = "%s belongs to another user" % self.folder
@@ -86,6 +109,7 @@ class State:
     def close(self):
         """Give the lock back."""
         if self._lock is not None:
+            LOCKS.discard(self._lock)
             os.close(self._lock)
             self._lock = None
 
