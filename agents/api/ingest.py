@@ -31,7 +31,7 @@ Shape = TypeVar("Shape", bound=messages.Message)
 # Evidence of identity, strongest first; each arrives as an HMAC only.
 EVIDENCE = ("cloud_instance", "product_uuid", "machine_id")
 # An agent waits 20 s for an answer.
-DATABASE_SECONDS: Final = 15.0
+DATABASE_SECONDS: Final = 12.0
 PROGRAM_PATH: Final = "/agent/underpin-agent.pyz"
 
 

@@ -20,7 +20,7 @@ from agents.live.store import live_store
 from agents.services.agent_keys import cloned, gone, key_promote, known_of
 from agents.services.agent_tokens import RevokedKey, unknown_token
 from agents.services.clones import fork_note, rollback_note
-from agents.services.deadline import database_within
+from agents.services.deadline import DatabaseAway, database_within
 from agents.services.last_seen import write_seen
 
 logger = logging.getLogger(__name__)
@@ -28,8 +28,6 @@ Found = TypeVar("Found")
 
 LOOK_UPS: Final = threading.BoundedSemaphore(32)
 LOOK_UP_SECONDS: Final = 4.0
-# A database that failed is not asked again for so long by this process.
-PAUSE_SECONDS: Final = 5.0
 FLUSH_SECONDS: Final = 5.0
 FLIGHTS: Final = tuple(threading.Lock() for _ in range(64))
 FINE: Final = Pulse(Verdict.FINE)
@@ -47,16 +45,11 @@ class HeartbeatReply:
 NOTHING: Final = HeartbeatReply(wants_index=False, config_etag="", wants_rotation=False)
 
 
-class DatabaseAway(Exception):
-    """The database does not answer now; a heartbeat does without it."""
-
-
 class Fallback:
-    """What this process knows by itself while Redis is away, and when it last asked or wrote."""
+    """What this process knows by itself while Redis is away, and when it last wrote that."""
 
     def __init__(self) -> None:
         self.store = MemoryLive(max_hosts=20_000, fresh_seconds=60)
-        self.database_away_until = 0.0
         self.flushed_at = 0.0
 
 
@@ -160,8 +153,6 @@ def _with_database(ask: Callable[[], Found]) -> Found:
     Raises:
         DatabaseAway: when it fails, is busy with 32 others, or failed a moment ago.
     """
-    if time.monotonic() < fallback.database_away_until:
-        raise DatabaseAway
     if not LOOK_UPS.acquire(timeout=LOOK_UP_SECONDS):
         raise DatabaseAway
     try:
@@ -169,7 +160,6 @@ def _with_database(ask: Callable[[], Found]) -> Found:
             return ask()
     except DatabaseError as error:
         logger.warning("a heartbeat goes without the database: %s", error)
-        fallback.database_away_until = time.monotonic() + PAUSE_SECONDS
         raise DatabaseAway from error
     finally:
         LOOK_UPS.release()

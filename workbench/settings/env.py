@@ -105,6 +105,7 @@ def database(name: str, default: str, meaning: str) -> dict[str, object]:
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
+            "connect_timeout": 5,  # seconds; a stopped server takes connections and says nothing
             "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
         },
     }
