@@ -1,8 +1,6 @@
 """Every page in a real browser: accessible in both themes and widths, quiet, without a mouse."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,89 +8,15 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 from pytest_django.live_server_helper import LiveServer
 
 from agents.models import Container
 from assessments.models import Finding, Report, ReportState
-from assessments.services.reports import report_request
+from tests.browser.desk import AXE_OPTIONS, SIZES, Opened
 from tests.support.estate import PASSWORD, Estate, new_estate
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-# WCAG 2.2 AA and what axe calls best practice.
-AXE_OPTIONS = {"resultTypes": ["violations"]}
-SIZES = {"wide": 1440, "narrow": 390}
-WATCH_POLICY = """
-window.blocked = [];
-document.addEventListener("securitypolicyviolation", function (event) {
-  window.blocked.push(event.violatedDirective + " " + event.blockedURI);
-});
-"""
-
-
-@dataclass
-class Desk:
-    """A browser page signed in as an administrator, and everything the page complained about."""
-
-    page: Page
-    server: str
-    estate: Estate
-    complaints: list[str]
-
-    def open(self, path: str) -> None:
-        """Go there."""
-        self.page.goto(self.server + path)
-
-    def assert_quiet(self) -> None:
-        """No script error, nothing blocked by the content security policy."""
-        assert self.page.evaluate("window.blocked") == []
-        assert self.complaints == []
-
-
-@pytest.fixture
-def estate() -> Estate:
-    made = new_estate("Platform security", now=timezone.now())
-    made.host("edge-07")
-    made.host("pay-01", sample="hardened")
-    report_request(made.caller, title="Third quarter", now=made.now)
-    return made
-
-
-Opened = Callable[..., Desk]
-
-
-@pytest.fixture
-def desk(browser: Browser, live_server: LiveServer, estate: Estate) -> Iterator[Opened]:
-    contexts = []
-
-    def opened(*, width: int = 1440, theme: str = "light", signed_in: bool = True) -> Desk:
-        context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme="dark" if theme == "dark" else "light",
-            permissions=["clipboard-read", "clipboard-write"],
-        )
-        contexts.append(context)
-        context.add_init_script(WATCH_POLICY)
-        if signed_in:
-            client = Client()
-            client.force_login(estate.admin.user)
-            cookie = client.cookies["sessionid"].value
-            context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-        page = context.new_page()
-        complaints: list[str] = []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda entry: _complain(entry.type, entry.text, complaints))
-        return Desk(page, live_server.url, estate, complaints)
-
-    yield opened
-    for context in contexts:
-        context.close()
-
-
-def _complain(kind: str, words: str, complaints: list[str]) -> None:
-    if kind in {"error", "warning"} and "status of 404" not in words:
-        complaints.append(words)
 
 
 def addresses(estate: Estate) -> dict[str, str]:
@@ -101,6 +25,7 @@ def addresses(estate: Estate) -> dict[str, str]:
     rows = Finding.objects.of(estate.workspace)
     report = Report.objects.of(estate.workspace).get()
     names = ("overview", "hosts", "containers", "findings", "reports", "enrol", "api-tokens")
+    names += ("agent-settings",)
     return {
         **{name: reverse(name) for name in names},
         "unknown": "/findings/?status=unknown",
