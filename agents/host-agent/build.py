@@ -10,14 +10,17 @@ import argparse
 import ast
 import hashlib
 import io
+import json
 import os
 import pathlib
 import re
 import sys
 import tokenize
 import zipfile
+import zlib
 
 SOURCE = pathlib.Path(__file__).resolve().parent / "underpin_agent"
+PACKED = SOURCE.with_name("packed.py")  # finds the other modules inside the archive
 UNIT = SOURCE.parents[2] / "deploy" / "underpin-agent.service"  # what `install` puts in place
 SHEBANG = b"#!/usr/bin/env python3\n"
 FIXED_DATE = (2026, 1, 1, 0, 0, 0)
@@ -30,12 +33,19 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 
 def archive_bytes(source=SOURCE):
     """The bytes of the archive of all modules below ``source``."""
-    files = {"__main__.py": STARTER.encode()}
+    modules = {}
     for path in source.rglob("*.py"):
-        files[str(pathlib.PurePosixPath("underpin_agent", path.relative_to(source)))] = tight(
-            without_comments(path.read_text(encoding="utf-8"))
-        ).encode()
-    files["underpin_agent/" + UNIT.name] = UNIT.read_bytes()
+        inside = pathlib.PurePosixPath("underpin_agent", path.relative_to(source))
+        modules[str(inside)] = tight(without_comments(path.read_text(encoding="utf-8")))
+    first = modules.pop("underpin_agent/__init__.py")
+    starter = tight(without_comments(PACKED.read_text(encoding="utf-8")))
+    texts = json.dumps(modules, sort_keys=True, ensure_ascii=False).encode()
+    files = {
+        "__main__.py": STARTER.encode(),
+        "underpin_agent/__init__.py": (first + starter).encode(),
+        "underpin_agent/modules": zlib.compress(texts, 9),
+        "underpin_agent/" + UNIT.name: UNIT.read_bytes(),
+    }
     raw = io.BytesIO()
     with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(files):

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import zipfile
+import zlib
 
 import pytest
 import underpin_agent
@@ -70,6 +71,43 @@ def test_the_file_is_small_and_starts_by_itself(archive):
     assert archive.read_bytes().startswith(b"#!/usr/bin/env python3\n")
     assert archive.stat().st_mode & 0o111
     assert all(not name.endswith(".pyc") for name in zipfile.ZipFile(archive).namelist())
+
+
+def test_the_file_holds_every_module(archive):
+    with zipfile.ZipFile(archive) as opened:
+        inside = set(json.loads(zlib.decompress(opened.read("underpin_agent/modules"))))
+        inside.add("underpin_agent/__init__.py")
+    assert inside == {str(path.relative_to(SOURCE)) for path in MODULES}
+
+
+IMPORTS = """
+import sys; sys.path.insert(0, sys.argv[1])
+if len(sys.argv) > 2:
+    import os
+    def refuse(): raise BlockingIOError(11, "no")
+    os.fork = refuse
+import traceback
+from underpin_agent import collection, containers, isolation
+print(collection.__file__, containers.__path__, isolation.Isolated.__module__)
+try:
+    collection.run_collector("host", None)
+except AttributeError:
+    print(traceback.format_exc())
+"""
+
+
+@pytest.mark.parametrize("fork", [[], ["refused"]], ids=["fork", "no fork"])
+def test_modules_of_the_file_are_like_others(archive, fork):
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", IMPORTS, str(archive), *fork],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    first, rest = done.stdout.split("\n", 1)
+    place = "%s/underpin_agent/" % archive
+    assert first == "%scollection.py ['%scontainers'] underpin_agent.isolation" % (place, place)
+    (number,) = re.findall(r'collection\.py", line (\d+), in run_collector\n.*context\.shut_in', rest)
+    source = (SOURCE / "underpin_agent/collection.py").read_text().splitlines()
+    assert "context.shut_in" in source[int(number) - 1]
 
 
 def test_the_file_tells_its_version(archive):
@@ -134,7 +172,8 @@ def test_hostile_reasons_cannot_write_the_terminal():
 # ---- rules of the sources ---------------------------------------------------------------------
 
 MODULES = sorted((SOURCE / "underpin_agent").rglob("*.py"))
-WRITERS = {"state.py", "mark.py", "pieces.py", "spool.py"}  # the state folder, nothing else
+# The state folder, nothing else; and what an administrator asks for with `install`.
+WRITERS = {"state.py", "mark.py", "pieces.py", "spool.py", "install.py"}
 
 
 def calls(tree):

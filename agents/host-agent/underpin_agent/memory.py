@@ -1,7 +1,5 @@
-"""The parent's own memory: given back after the start, and watched while it works."""
+"""The parent's own memory: settled after the start, and watched while it works."""
 
-import contextlib
-import ctypes
 import gc
 import os
 import sys
@@ -17,11 +15,9 @@ def resident_bytes():
 
 
 def settle():
-    """Give back what compiling the program took; what stays is never swept again."""
+    """What was loaded stays: it is never swept again, here or in a child."""
     gc.collect()
     gc.freeze()
-    with contextlib.suppress(OSError, AttributeError):  # only glibc has it
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Guard:
