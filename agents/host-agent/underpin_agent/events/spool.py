@@ -232,7 +232,12 @@ class Spool:
         self.mark.acked = number
         self.mark.sent = max(number, self.mark.sent)
         self._why = [row for row in self._why if row[1] > number]
-        mark.write(self.folder, self.mark)
+        try:
+            mark.write(self.folder, self.mark)
+        finally:
+            self._remove_through(number)  # also on a full disk: it gives room back
+
+    def _remove_through(self, number):
         while self.pieces:
             behind = self.pieces[1].first if len(self.pieces) > 1 else self.last + 1
             if behind > number + 1:
