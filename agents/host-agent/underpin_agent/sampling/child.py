@@ -81,7 +81,6 @@ class Samples:
     def _start(self):
         reader, writer = os.pipe()
         try:
-            gc.freeze()
             pid = os.fork()
         except OSError:
             os.close(reader)
@@ -89,7 +88,6 @@ class Samples:
             raise
         if pid == 0:
             _run(self.root, writer, self.started)
-        gc.unfreeze()
         os.close(writer)
         os.set_blocking(reader, False)
         self.pid, self.reader, self._part = pid, reader, b""
@@ -203,6 +201,7 @@ def _work(sampler, writer, triggers, parent):
 def _settle(descriptor):
     """Own group, own limits, and none of the parent's files: a lock held here would outlive it."""
     os.setpgid(0, 0)
+    gc.freeze()  # a sweep over what the parent holds would copy all of it
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     for name in os.listdir("/proc/self/fd"):
