@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import socket as unix
+import stat
 
 from tests.host_agent.tree import HOST
 
@@ -244,6 +245,14 @@ def socket(tree, pid, path, inode):
         tree.write("/proc/%d/net/unix" % owner, head + row)
 
 
+def node(tree, path, numbers, mode):
+    """A character device; making one needs root."""
+    target = tree.folder / path.lstrip("/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.mknod(target, mode | stat.S_IFCHR, os.makedev(*numbers))
+    target.chmod(mode)
+
+
 def make_socket(tree, path):
     """A socket at ``path``, bound through the folder: addresses have 108 bytes at most."""
     folder, _, name = path.rpartition("/")
@@ -297,6 +306,9 @@ def busy(tree):
     })  # fmt: skip
     (tree.folder / "var/log/auth.log").chmod(0o640)
     (tree.folder / "var/log/wtmp").chmod(0o664)
+    tree.write("/proc/misc", "229 fuse\n232 kvm\n")
+    node(tree, "/dev/kvm", (10, 232), 0o666)
+    node(tree, "/dev/video0", (81, 0), 0o660)
     tree.process(302, "rsyslogd")
     tree.link("/proc/300/fd/3", "socket:[6001]")
     tree.process(310, "unshare", namespaces={"net": 4026531999})
@@ -333,6 +345,8 @@ def weak_container(tree, pid):
     inside = tree.folder / ("proc/%d/root/var/run/docker.sock" % pid)
     inside.parent.mkdir(parents=True)
     os.link(tree.folder / "run/docker.sock", inside)  # bound into it: the same node
+    node(tree, "/proc/%d/root/dev/kvm" % pid, (10, 232), 0o660)
+    node(tree, "/proc/%d/root/dev/null" % pid, (1, 3), 0o666)
     for name in ("bin/sh", "usr/sbin/sshd", "usr/bin/apk", "usr/bin/curl", "usr/bin/su"):
         tree.write("/proc/%d/root/%s" % (pid, name), "x").chmod(0o755)
     (tree.folder / ("proc/%d/root/usr/bin/su" % pid)).chmod(0o4755)
