@@ -1,0 +1,211 @@
+"""``kill -9`` of the agent at random moments, against the real server on PostgreSQL and Redis.
+
+The agents of one host follow each other on one state folder; each is killed after a random time,
+in the middle of enrolment, heartbeats, deltas, key renewals and events. Nothing that was
+acknowledged may be lost, and nothing may be there twice. ``UNDERPIN_KILLS=500`` is the campaign.
+"""
+
+import contextlib
+import gzip
+import importlib.util
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.support.postgres import PostgresServer
+from tests.support.redis import RedisServer
+from tests.support.session import ROOT
+from tests.support.workbench import Workbench, production_environment
+
+KILLS = int(os.environ.get("UNDERPIN_KILLS", "25"))
+RENEWALS = 20  # the server asks for a new key after so many kills
+MAX_LIFE_SECONDS = 0.9
+SETTLE_SECONDS = 6
+SEED = 20_261_124
+
+ASK_FOR_A_NEW_KEY = """
+from django.utils import timezone
+from agents.live.store import live_store
+from agents.models import Agent
+now = timezone.now()
+Agent.objects.update(rotate_asked_at=now)
+ids = list(Agent.objects.values_list("pk", flat=True))
+live_store().patch(ids, now=now, rotate_at=int(now.timestamp()))
+"""
+
+
+class Nursery:
+    """The process that starts agents."""
+
+    def __init__(self, bench: Workbench, program: Path, token: str) -> None:
+        folder = bench.folder
+        (folder / "host/etc").mkdir(parents=True)
+        (folder / "host/etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
+        self.state, self.journal = folder / "agent", folder / "journal"
+        script = ROOT / "tests/concurrency/agent_nursery.py"
+        command = [sys.executable, "-I", str(script), str(program), bench.url]
+        command += [str(self.state), str(folder / "host"), str(self.journal)]
+        self.log = (folder / "agents.log").open("wb")
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+            env={**os.environ, "UNDERPIN_ENROL_TOKEN": token},
+        )
+
+    def live_and_die(self, seconds: float) -> None:
+        """One agent for so long, then ``kill -9``."""
+        pid = int(self._ask())
+        time.sleep(seconds)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        assert int(self._ask()) == -signal.SIGKILL, "the agent ended by itself"
+
+    def _ask(self) -> str:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline()
+
+    def acknowledged(self) -> list[dict]:
+        """The journal; the last line of a killed agent may be cut."""
+        found = []
+        for line in self.journal.read_text().splitlines():
+            with contextlib.suppress(ValueError):
+                found.append(json.loads(line))
+        return found
+
+    def stop(self) -> None:
+        """End it."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait(10)
+        assert self.process.stdout
+        self.process.stdout.close()
+        self.log.close()
+
+
+@pytest.fixture
+def bench(
+    postgres_server: PostgresServer, redis_server: RedisServer, tmp_path: Path
+) -> Iterator[Workbench]:
+    database = postgres_server.create_database("agent_killed")
+    environment = production_environment(database=database, redis=redis_server.url)
+    found = Workbench(tmp_path, environment)
+    try:
+        yield found
+    finally:
+        found.stop()
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
+    """The built program."""
+    spec = importlib.util.spec_from_file_location("build", ROOT / "agents/host-agent/build.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    path = tmp_path / "underpin-agent.pyz"
+    assert module.main(["--output", str(path)]) == 0
+    return path
+
+
+def rows(bench: Workbench, statement: str) -> list[tuple]:
+    with psycopg.connect(bench.environment["UNDERPIN_DATABASE"]) as connection:
+        return connection.execute(statement).fetchall()
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+def test_a_killed_agent_loses_and_doubles_nothing(bench: Workbench, program: Path) -> None:
+    choose = random.Random(SEED)
+    bench.manage("migrate", "--verbosity", "0")
+    token = bench.manage("make_enrolment_token", "--days", "1", "--max-uses", "1").strip()
+    bench.start_server()
+    nursery = Nursery(bench, program, token)
+    try:
+        for number in range(KILLS):
+            if number % RENEWALS == RENEWALS // 2:
+                bench.manage("shell", "-c", ASK_FOR_A_NEW_KEY)
+            nursery.live_and_die(choose.uniform(0.0, MAX_LIFE_SECONDS))
+        nursery.live_and_die(SETTLE_SECONDS)
+    finally:
+        nursery.stop()
+    told = nursery.acknowledged()
+    check_identity(bench, nursery, told)
+    check_facts(bench, told)
+    check_events(bench, told)
+
+
+def check_identity(bench: Workbench, nursery: Nursery, told: list[dict]) -> None:
+    """One host, active, one use of the token; a key on disk that is the server's."""
+    ((host, state),) = rows(bench, "SELECT id, state FROM agents_host")
+    assert state == "active"
+    assert {row["host"] for row in told} - {None} == {str(host)}
+    assert rows(bench, "SELECT uses FROM agents_enrolmenttoken") == [(1,)]
+    renewed = "SELECT count(*) FROM core_auditentry WHERE verb = 'agent.key_rotated'"
+    assert rows(bench, renewed) == [((KILLS + RENEWALS // 2) // RENEWALS,)]
+    forked = "SELECT count(*) FROM core_auditentry WHERE verb LIKE '%fork%' OR verb LIKE '%clone%'"
+    assert rows(bench, forked) == [(0,)]
+    left = {path.name for path in nursery.state.iterdir()}
+    assert not left & {"next.json", "enrolling.json"}
+
+
+def check_facts(bench: Workbench, told: list[dict]) -> None:
+    """Every acknowledged index is in the history, each once, and never an older one after it."""
+    history = rows(
+        bench,
+        "SELECT body FROM agents_hostsection s JOIN agents_blob b ON b.id = s.blob_id"
+        " WHERE s.section = 'kernel' ORDER BY s.valid_from, s.id",
+    )
+    serials = [serial_of(bytes(body)) for (body,) in history]
+    assert serials == sorted(set(serials)), "facts came back, or came twice"
+    acknowledged = {row["serial"] for row in told} - {None}
+    assert len(acknowledged) > KILLS, "too little was delivered to prove anything"
+    assert acknowledged <= set(serials), "an acknowledged index is lost"
+    ((number,),) = rows(bench, "SELECT facts_number FROM agents_host")
+    assert number >= len(serials)
+
+
+def serial_of(body: bytes) -> int:
+    """The number in one stored section."""
+    raw = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+    return int(json.loads(raw)["facts"]["release"].rpartition(".")[2])
+
+
+def check_events(bench: Workbench, told: list[dict]) -> None:
+    """Of each spool: no hole that nobody declared, nothing twice, nothing acknowledged missing."""
+    assert rows(bench, "SELECT count(*) FROM agents_eventgap WHERE reason = 'missing'") == [(0,)]
+    found = rows(
+        bench,
+        "SELECT s.epoch, s.mark, count(e.seq)"
+        " FROM agents_eventspool s JOIN agents_event e ON e.spool_id = s.id"
+        " GROUP BY s.id, s.epoch, s.mark",
+    )
+    marks = {epoch: mark for epoch, mark, _count in found}
+    for epoch, mark, count in found:
+        assert count == mark, f"spool {epoch} has holes"
+    doubled = rows(
+        bench,
+        "SELECT event_id, kind, array_agg(seq ORDER BY seq), min(details::text) FROM agents_event"
+        " GROUP BY event_id, kind HAVING count(*) > 1",
+    )
+    assert doubled == [], "events are there twice"
+    assert sum(marks.values()) > KILLS
+    for row in told:
+        assert row["acked"] <= marks.get(row["epoch"], 0), "an acknowledged event is lost"
