@@ -24,6 +24,7 @@ COLUMNS: Final = [
     "previous_counter",
     "spool",
 ]
+# The store keeps whole seconds.
 UPDATE: Final = """
 UPDATE agents_hostlive AS live
 SET last_seen = new.at, counter = new.counter, boot = new.boot,
@@ -31,7 +32,7 @@ SET last_seen = new.at, counter = new.counter, boot = new.boot,
 FROM unnest(%s::uuid[], %s::timestamptz[], %s::bigint[], %s::text[], %s::text[], %s::bigint[],
             %s::text[])
   AS new(host_id, at, counter, boot, previous_boot, previous_counter, spool)
-WHERE live.host_id = new.host_id AND live.last_seen <= new.at
+WHERE live.host_id = new.host_id AND date_trunc('second', live.last_seen) <= new.at
 """
 
 
