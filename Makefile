@@ -1,7 +1,7 @@
 # Underpin's few words. "make help" lists them; CI runs the same ones.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench ci migrations openapi sizes
+.PHONY: help run test lint bench campaign ci migrations openapi sizes
 .DELETE_ON_ERROR:
 
 PORT ?= 8000
@@ -42,6 +42,10 @@ bench: $(VENV)/.dev ## Measure against the budgets; fails when one is missed
 	@$(BIN)/python scripts/install_test_tools.py
 	@$(BIN)/python agents/host-agent/build.py
 	$(BIN)/python benchmarks/run.py
+
+campaign: $(VENV)/.dev ## 500 kills of the agent instead of the few that every test run has
+	@$(BIN)/python scripts/install_test_tools.py
+	UNDERPIN_KILLS=500 $(BIN)/python -m pytest tests/concurrency/test_kill_agent.py
 
 ci: lint test ## What CI runs: lint, then test
 
