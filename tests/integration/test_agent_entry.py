@@ -74,6 +74,18 @@ def test_every_other_address_is_left_to_django() -> None:
     assert ask("/hosts/") == ("200 OK", {"X-Who": "django"}, b"page")
 
 
+def test_a_content_type_that_django_fails_on_does_not_reach_it() -> None:
+    seen: list[str] = []
+
+    def note(environ: agent_entry.Environ, start: agent_entry.StartResponse) -> Iterable[bytes]:
+        seen.append(environ["CONTENT_TYPE"])
+        return rest(environ, start)
+
+    environ = {"PATH_INFO": "/", "CONTENT_TYPE": "application/json; charset*=klingon''x"}
+    agent_entry.AgentEntry(note)(environ, lambda *_: None)
+    assert seen == ["application/x-unreadable"]
+
+
 def test_an_unknown_address_and_a_bad_token_are_answered_in_json() -> None:
     status, headers, body = ask("/i/v1/nothing")
     assert (status[:3], headers["Content-Type"]) == ("404", "application/json")

@@ -29,6 +29,7 @@ StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 # None is "nothing to say": 204 without a body, the answer to almost every heartbeat.
 View = Callable[[HttpRequest], HttpResponseBase | None]
+UNREADABLE_TYPE: Final = "application/x-unreadable"
 NO_BODY: Final = (b"",)
 # Threads that ever opened a database connection: most heartbeats never do.
 _threads_with_connection: set[int] = set()
@@ -80,6 +81,9 @@ class AgentEntry:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """A WSGI application (PEP 3333)."""
+        if "*" in environ.get("CONTENT_TYPE", ""):
+            # Nobody sends such a parameter (RFC 2231), and Django fails on its unknown charsets.
+            environ["CONTENT_TYPE"] = UNREADABLE_TYPE
         if not environ["PATH_INFO"].startswith(self.prefix):
             return self.rest(environ, start_response)
         try:
