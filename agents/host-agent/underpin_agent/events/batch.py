@@ -41,3 +41,35 @@ class Batch:
         else:
             self.drops.append([self.last + 1, number, why])
         self.last = number
+
+
+class Drops:
+    """Why numbers are missing, as far as this process knows. ``losses`` are (count, why), for
+    telling what happened."""
+
+    __slots__ = ("_ranges", "losses")
+
+    def __init__(self):
+        self.losses, self._ranges = [], []
+
+    def note(self, first, last, why, *, count):
+        """``count`` events between two numbers were dropped."""
+        self.losses.append((count, why))
+        self.mark(first, last, why)
+
+    def mark(self, first, last, why):
+        """Numbers that are missing for a reason, without a loss to tell."""
+        self._ranges.append((first, last, why))
+        if len(self._ranges) > MAX_DROPS:  # a long outage: one range for all
+            self._ranges = [(self._ranges[0][0], max(row[1] for row in self._ranges), FULL)]
+
+    def forget(self, number):
+        """The server knows of everything up to ``number``."""
+        self._ranges = [row for row in self._ranges if row[1] > number]
+
+    def reason(self, number):
+        """Why the number is missing."""
+        for first, last, why in self._ranges:
+            if first <= number <= last:
+                return why
+        return LOST

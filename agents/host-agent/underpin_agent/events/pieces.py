@@ -1,6 +1,7 @@
 """The segment files of one spool folder: finding, reading, thinning and removing them."""
 
 import contextlib
+import errno
 import os
 import re
 import time
@@ -50,6 +51,46 @@ def find(folder):
         age = age if 0 < age < NONSENSE_SECONDS else 0.0
         piece = Piece(folder, head.first, size=status.st_size, written=since_boot() - age)
         found.append((piece, head.epoch))
+    return found
+
+
+def begin(folder, epoch, first):
+    """A new segment as ``(Piece, descriptor)``, its name on disk. Raises OSError."""
+    piece = Piece(folder, first, size=segment.HEAD.size, written=since_boot())
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_APPEND
+    fd = os.open(piece.path, flags, 0o600)
+    try:
+        write(fd, segment.head_bytes(epoch, first))
+        mark.sync_folder(folder)
+    except OSError:
+        os.close(fd)
+        remove(piece.path)
+        raise
+    return piece, fd
+
+
+def write(fd, raw):
+    """Write all of it. Raises OSError."""
+    if os.write(fd, raw) != len(raw):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def give_up(fd, size):
+    """Close after a failed write: no half record may stay in front of later ones. Where it cannot
+    be cut off, reading stops at it, and the next record goes to a new file."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(fd, size)
+    os.close(fd)
+
+
+def ours(folder, epoch):
+    """The pieces of one epoch; those of others are removed."""
+    found = []
+    for piece, other in find(folder):
+        if other == epoch:
+            found.append(piece)
+        else:
+            remove(piece.path)
     return found
 
 

@@ -7,7 +7,7 @@ crash, and the server would take the new events for repetitions of the old ones.
 import os
 from collections import deque
 
-from .batch import FULL, RESTORED, Batch
+from .batch import FULL, RESTORED, Batch, Drops
 from .pieces import LESSER
 
 MAX_BYTES, ROW_BYTES = 524_288, 120  # what Python needs beside the payload
@@ -20,7 +20,7 @@ class Ring:
         self.epoch = int.from_bytes(os.urandom(8), "little") or 1
         self.max_bytes = max_bytes
         self.last = self.acked = 0
-        self.losses = []
+        self.drops = Drops()
         self._rows, self._size, self._restored = deque(), 0, 0
 
     def append(self, payload):
@@ -44,7 +44,7 @@ class Ring:
 
     def _forget(self, row):
         self._size -= len(row[1]) + ROW_BYTES
-        self.losses.append((1, FULL))
+        self.drops.losses.append((1, FULL))
 
     def batch(self, *, rows, size, skip=frozenset()):
         """What to send next, or None."""

@@ -5,15 +5,14 @@ import os
 import time
 
 from . import mark, pieces, segment
-from .batch import FULL, LOST, OLD, RESTORED, Batch
-from .pieces import LESSER, Piece, since_boot
+from .batch import FULL, LOST, OLD, RESTORED, Batch, Drops
+from .pieces import LESSER, since_boot
 
 MAX_BYTES, SEGMENT_BYTES, MIN_BYTES = 16_777_216, 262_144, 16_384
 FREE_SHARE = 100  # one hundredth of the free space
 KEEP_SECONDS = 7 * 86_400.0
 SYNC_SECONDS = 5.0
 ROOM = 0.9  # a full spool is thinned to this share, so that not every event thins it again
-MAX_REASONS = 200
 
 
 class Spool:
@@ -23,8 +22,7 @@ class Spool:
         self.folder, self.max_bytes, self.segment_bytes = folder, max_bytes, segment_bytes
         self.mark, self.last = mark.Mark(0), 0
         self.pieces = []
-        self.losses = []  # (number of events, why), for telling what happened
-        self._why = []  # (from, to, why) of numbers that this process dropped
+        self.drops = Drops()
         self._fd, self._synced, self._dirty = None, 0.0, False
 
     @property
@@ -40,29 +38,30 @@ class Spool:
     def open(self):
         """Find what an earlier run left; begin a new epoch when nothing says which it was."""
         os.makedirs(self.folder, mode=0o700, exist_ok=True)
-        found, known = pieces.find(self.folder), mark.read(self.folder)
-        newest = max(found, key=lambda row: row[0].written, default=None)
-        self.mark = known or mark.Mark(newest[1] if newest else _new_epoch())
-        self.pieces = [piece for piece, epoch in found if epoch == self.epoch]
-        for piece, epoch in found:
-            if epoch != self.epoch:
-                pieces.remove(piece.path)
+        known = mark.read(self.folder)
+        if known is None:
+            newest = max(pieces.find(self.folder), key=lambda row: row[0].written, default=None)
+            self.mark = mark.Mark(newest[1] if newest else _new_epoch())
+        else:
+            self.mark = known
+        self.pieces = pieces.ours(self.folder, self.epoch)
         self.last = self.mark.sent
         if self.pieces:
             last, lost = pieces.last_given(self.pieces[-1], is_mark_known=known is not None)
             self.last = max(self.last, last)
-            self.losses += [(lost, LOST)] if lost else []
+            self.drops.losses += [(lost, LOST)] if lost else []
         if known is None:
             mark.write(self.folder, self.mark)
 
     def reset(self):
         """Forget everything and begin a new epoch: what is here belongs to another enrolment."""
         self.close()
+        self.drops = Drops()
         if self.last > self.acked:
-            self.losses.append((self.last - self.acked, LOST))
+            self.drops.losses.append((self.last - self.acked, LOST))
         for piece in self.pieces:
             pieces.remove(piece.path)
-        self.pieces, self._why, self.last = [], [], 0
+        self.pieces, self.last = [], 0
         self.mark = mark.Mark(_new_epoch())
         mark.write(self.folder, self.mark)
 
@@ -78,9 +77,10 @@ class Spool:
             self._begin()
         piece = self.pieces[-1]
         try:
-            _write(self._fd, raw)
+            pieces.write(self._fd, raw)
         except OSError:
-            self._give_up(piece)
+            fd, self._fd = self._fd, None
+            pieces.give_up(fd, piece.size)
             raise
         piece.size += len(raw)
         piece.written, self._dirty = since_boot(), True
@@ -107,30 +107,10 @@ class Spool:
 
     def _begin(self):
         self.close()
-        piece = Piece(self.folder, self.last + 1, size=segment.HEAD.size, written=since_boot())
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_APPEND
-        fd = os.open(piece.path, flags, 0o600)
-        try:
-            _write(fd, segment.head_bytes(self.epoch, piece.first))
-            mark.sync_folder(self.folder)
-        except OSError:
-            os.close(fd)
-            pieces.remove(piece.path)
-            raise
+        piece, self._fd = pieces.begin(self.folder, self.epoch, self.last + 1)
         if self.pieces and self.pieces[-1].first == piece.first:
             self.pieces.pop()  # it held nothing readable, and was written over
         self.pieces.append(piece)
-        self._fd = fd
-
-    def _give_up(self, piece):
-        """After a failed write: no half record may stay in front of later ones."""
-        fd, self._fd = self._fd, None
-        try:
-            os.ftruncate(fd, piece.size)
-        except OSError:
-            return  # reading stops at it, and the next record goes to a new file
-        finally:
-            os.close(fd)
 
     # ---- bounds -------------------------------------------------------------------------------
 
@@ -163,7 +143,7 @@ class Spool:
     def _thin(self, piece, word):
         dropped = pieces.thin(piece, self.epoch, word)
         if dropped is not None:
-            self._note(dropped[0], dropped[1], FULL, count=dropped[2])
+            self.drops.note(dropped[0], dropped[1], FULL, count=dropped[2])
         if not piece.size:
             self.pieces.remove(piece)
 
@@ -174,14 +154,8 @@ class Spool:
         last = self.pieces[0].first - 1 if self.pieces else self.last
         first = max(piece.first, self.acked + 1)
         if first <= last:
-            self._note(first, last, why, count=last - first + 1)
+            self.drops.note(first, last, why, count=last - first + 1)
         pieces.remove(piece.path)
-
-    def _note(self, first, last, why, *, count):
-        self.losses.append((count, why))
-        self._why.append((first, last, why))
-        if len(self._why) > MAX_REASONS:  # a long outage: one range for all
-            self._why = [(self._why[0][0], max(row[1] for row in self._why), FULL)]
 
     # ---- delivering ---------------------------------------------------------------------------
 
@@ -194,28 +168,10 @@ class Spool:
         taken = Batch(self.epoch, self.acked + 1, rows=rows, size=size, skip=skip)
         for place, piece in enumerate(self.pieces):
             behind = self.pieces[place + 1].first if place + 1 < len(self.pieces) else self.last + 1
-            if behind > taken.first and not self._take(piece, taken):
+            if behind > taken.first and not _take(piece, taken, self.drops):
                 return taken
-        taken.close(self.last, self._reason(self.last))
+        taken.close(self.last, self.drops.reason(self.last))
         return taken
-
-    def _take(self, piece, taken):
-        """Add the events of one segment; False when the batch is full."""
-        try:
-            found = pieces.read(piece)
-        except OSError:
-            return True  # what it held becomes a hole, and is declared
-        for number, payload in found.rows if found else ():
-            why = FULL if found.thinned else self._reason(number - 1)
-            if number > taken.last and not taken.add(number, payload, why):
-                return False
-        return True
-
-    def _reason(self, number):
-        for first, last, why in self._why:
-            if first <= number <= last:
-                return why
-        return LOST
 
     def sending(self, last):
         """Numbers up to ``last`` are about to be sent: they are on disk, and never given again."""
@@ -231,7 +187,7 @@ class Spool:
             return
         self.mark.acked = number
         self.mark.sent = max(number, self.mark.sent)
-        self._why = [row for row in self._why if row[1] > number]
+        self.drops.forget(number)
         try:
             mark.write(self.folder, self.mark)
         finally:
@@ -251,7 +207,7 @@ class Spool:
         """The server has only what is up to ``number``: send again what is still here."""
         if number >= self.acked:
             return
-        self._why.append((number + 1, self.acked, RESTORED))
+        self.drops.mark(number + 1, self.acked, RESTORED)
         self.mark.acked = max(number, 0)
         mark.write(self.folder, self.mark)
 
@@ -260,7 +216,14 @@ def _new_epoch():
     return int.from_bytes(os.urandom(8), "little") or 1
 
 
-def _write(fd, raw):
-    """Write all of it, or raise OSError."""
-    if os.write(fd, raw) != len(raw):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def _take(piece, taken, drops):
+    """Add the events of one segment; False when the batch is full."""
+    try:
+        found = pieces.read(piece)
+    except OSError:
+        return True  # what it held becomes a hole, and is declared
+    for number, payload in found.rows if found else ():
+        why = FULL if found.thinned else drops.reason(number - 1)
+        if number > taken.last and not taken.add(number, payload, why):
+            return False
+    return True

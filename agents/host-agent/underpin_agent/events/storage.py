@@ -64,10 +64,11 @@ class Storage:
 
     def losses(self):
         """``[(number, why)]`` of events dropped since the last call."""
-        found = self.spool.losses + (self.ring.losses if self.ring else [])
-        self.spool.losses = []
-        if self.ring is not None:
-            self.ring.losses = []
+        found = []
+        for store in (self.spool, self.ring):
+            if store is not None:
+                found += store.drops.losses
+                store.drops.losses = []
         return found
 
     def _disk_may_work(self):
