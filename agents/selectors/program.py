@@ -14,7 +14,7 @@ from django.conf import settings
 NAME: Final = "underpin-agent.pyz"
 BUILD_COMMAND: Final = "python agents/host-agent/build.py"
 VERSION_FILE: Final = "underpin_agent/__init__.py"
-VERSION: Final = re.compile(rb'__version__ = "([0-9A-Za-z.+-]{1,40})"')
+VERSION: Final = re.compile(rb"__version__ ?= ?[\"']([0-9A-Za-z.+-]{1,40})[\"']")
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class HostSummary:
 
     lines: tuple[tuple[str, str], ...] = ()
     agent: str = ""
+    agent_level: str = ""
     agent_digest: str = ""
     outside: tuple[str, ...] = ()
     failed: tuple[Missing, ...] = ()
@@ -81,6 +82,7 @@ def summary_of(facts: PrintedFacts) -> HostSummary:
     return HostSummary(
         lines=tuple((name, words) for name, words in _lines(document) if words),
         agent=AGENT_LEVELS.get(level, ""),
+        agent_level=level,
         agent_digest=text(at(document, "agent.binary_sha256")),
         outside=tuple(name for name in NAMESPACES if initial.get(name) is False),
         failed=tuple(item for item in missing if item.path in SECTIONS),
