@@ -99,6 +99,17 @@ def test_a_pushed_configuration_holds_and_survives_a_restart(server, state, host
     assert server.paths().count("/config") == 1
 
 
+def test_pushed_labels_go_with_the_next_enrolment(server, state, host):
+    one, clock = working(server, state, host)
+    one.settings.labels = {"rack": "7"}
+    push(server, {"labels": {"team": "platform", "rack": "8"}}, "e1")
+    run_for(one, clock, 2 * HOUR)
+    server.forget()
+    run_for(one, clock, HOUR)
+    sent = [body["labels"] for path, _, body in server.requests if path == "/enrol"]
+    assert sent == [{}, {"rack": "7", "team": "platform"}]
+
+
 @pytest.mark.parametrize("value", BAD[:8], ids=lambda value: json.dumps(value)[:40])
 def test_a_refused_configuration_is_reported_and_the_last_good_one_kept(
     server, state, host, value, capsys

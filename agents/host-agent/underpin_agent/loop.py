@@ -260,14 +260,12 @@ class Loop:
         self.interval = float(max(asked, self.settings.policy.interval, self.settings.interval))
         if salt is not None:
             self.collector.use_salt(salt)
+        self.membership.labels = {**holds.labels, **self.settings.labels}
         use_configuration(holds, self.collector, self.samples, self.events)
 
     def _enrol_again(self):
         if self.membership.lost():
-            say("the server does not know this agent; enrolling again")
             self.delivery = None
-        else:
-            say("the server does not know this agent")
         return self.others.next_seconds()
 
     def _ensure_enrolled(self):

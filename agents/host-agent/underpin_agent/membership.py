@@ -16,6 +16,7 @@ class Membership:
     def __init__(self, settings, *, client, state, host, say, clock=time.monotonic):
         self.settings, self.client, self.state, self.host = settings, client, state, host
         self.say, self._clock = say, clock
+        self.labels = settings.labels
         self.enrolled_at = None
         self.must_enrol = False  # the server forgot the key; it is replaced when the new one holds
 
@@ -37,6 +38,8 @@ class Membership:
         now = self._clock()
         too_soon = self.enrolled_at is not None and now - self.enrolled_at < REENROL_SECONDS
         self.must_enrol = bool(self.settings.token) and not too_soon
+        more = "; enrolling again" if self.must_enrol else ""
+        self.say("the server does not know this agent" + more)
         return self.must_enrol
 
     def settings_of_enrolment(self):
@@ -66,7 +69,7 @@ class Membership:
             server=self.settings.server,
             token=self.settings.token,
             name=self.settings.name,
-            labels=self.settings.labels,
+            labels=self.labels,
         )
         self.enrolled_at = self._clock()
         self.say("enrolled as %s" % identity.host_id)
