@@ -61,6 +61,8 @@ def build_document(
         facts = section_facts(name, sections.get(name), unknowns=unknowns)
         if facts is not None:
             document[name] = facts
+    if "host" not in document:
+        unknowns.add("containers", "the agent could not look at the host")
     for path, reason in NOT_YET:
         unknowns.add(path, reason)
     merged = [merge_container(part, unknowns=unknowns) for part in containers]

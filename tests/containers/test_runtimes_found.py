@@ -1,6 +1,7 @@
 """Every kind of real container is found: with all rights, with two capabilities, and with none.
 
-docker, podman of root and of a user, runc alone, and bare namespaces that no runtime knows.
+docker, podman of root and of a user, containerd alone, runc alone, and bare namespaces that no
+runtime knows.
 """
 
 import ctypes
@@ -26,6 +27,10 @@ COLUMNS = ("name", "id", "runtime", "runtime_reference", "state")
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
+def mount_namespace(pid: int) -> int:
+    return os.stat(f"/proc/{pid}/ns/mnt").st_ino
+
+
 @contextmanager
 def bare_runc(folder: Path) -> Iterator[str]:
     """A container of runc alone, without engine, shim or monitor; the name is its id."""
@@ -43,6 +48,24 @@ def bare_runc(folder: Path) -> Iterator[str]:
         yield name
     finally:
         subprocess.run([runc, "delete", "--force", name], check=True, capture_output=True)
+
+
+@contextmanager
+def containerd_alone(engine: DockerEngine, folder: Path) -> Iterator[tuple[str, int]]:
+    """A container of containerd that no docker and no kubelet knows; its id is a name."""
+    (folder / "rootfs").mkdir(parents=True)
+    subprocess.run(["tar", "-x", "-C", folder / "rootfs"], input=busybox_archive(), check=True)
+    address = engine.folder / "x" / "containerd" / "containerd.sock"
+    ctr = [str(tools.CTR.require()), "--address", str(address), "--namespace", "tools"]
+    name, options = PREFIX + "containerd", ["--detach", "--rootfs"]
+    command = [*ctr, "run", *options, str(folder / "rootfs"), name, "/bin/sleep", "1000000"]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+    tasks = subprocess.check_output([*ctr, "task", "ls"], text=True).splitlines()
+    try:
+        yield name, next(int(row.split()[1]) for row in tasks if row.startswith(name))
+    finally:
+        subprocess.run([*ctr, "task", "rm", "--force", name], check=True, capture_output=True)
+        subprocess.run([*ctr, "container", "rm", name], check=True, capture_output=True)
 
 
 @contextmanager
@@ -76,6 +99,11 @@ def expected(
     def add(identity: str, **columns: str) -> None:
         found[identity[:12]] = {"id": identity, "state": "running", **columns}
 
+    def add_named(inode: int, name: str, *, runtime: str) -> None:
+        """A container whose id is no number: its key is its mount namespace."""
+        row = {"id": name, "name": name, "runtime": runtime, "state": "running"}
+        found[f"ns-{inode}"] = row
+
     with ExitStack() as stack:
         add(docker_engine.run(PREFIX + "docker"), name=PREFIX + "docker", runtime="docker")
         stack.callback(docker_engine.remove, PREFIX + "docker")
@@ -87,12 +115,10 @@ def expected(
         add(user.run(PREFIX + "rootless"), name=PREFIX + "rootless", runtime="podman:daemon")
         name = stack.enter_context(bare_runc(tmp_path_factory.mktemp("runc")))
         pid = json.loads(subprocess.check_output([tools.RUNC.require(), "state", name]))["pid"]
-        found[f"ns-{os.stat(f'/proc/{pid}/ns/mnt').st_ino}"] = {
-            "id": name,
-            "name": name,
-            "runtime": "runc",
-            "state": "running",
-        }
+        add_named(mount_namespace(pid), name, runtime="runc")
+        made = tmp_path_factory.mktemp("ctr")
+        name, pid = stack.enter_context(containerd_alone(docker_engine, made))
+        add_named(mount_namespace(pid), name, runtime="containerd")
         inode = stack.enter_context(bare_namespaces())
         found[f"ns-{inode}"] = {"runtime": "unknown", "state": "running"}
         yield found
@@ -135,7 +161,9 @@ def test_root_finds_every_container_with_name_and_runtime(
     expected: dict[str, dict[str, str]],
 ) -> None:
     found = seen(expected, rights.as_root(collect))
-    all_of_them = dict.fromkeys(("docker", "podman", "runc"), "bundle") | {"unknown": "none"}
+    all_of_them = dict.fromkeys(("docker", "podman", "runc", "containerd"), "bundle") | {
+        "unknown": "none"
+    }
     assert found == claimed(expected, **all_of_them)
 
 
@@ -179,6 +207,7 @@ def test_without_rights_what_has_an_id_is_found_and_the_rest_is_said(
     nameless = claimed(expected, docker="shim", podman="shim")
     del nameless[key_of(expected, "docker")]["name"]  # a shim's arguments hold no name
     assert found == nameless
+    assert "ns-0" not in {row["key"] for row in collection["containers"]}
     unknowns = collection["sections"]["host"]["unknowns"]
     assert "containers" in {entry["path"] for entry in unknowns}
     for key in found:

@@ -105,7 +105,9 @@ def test_modules_of_the_file_are_like_others(archive, fork):
     first, rest = done.stdout.split("\n", 1)
     place = "%s/underpin_agent/" % archive
     assert first == "%scollection.py ['%scontainers'] underpin_agent.isolation" % (place, place)
-    (number,) = re.findall(r'collection\.py", line (\d+), in run_collector\n.*context\.shut_in', rest)
+    (number,) = re.findall(
+        r'collection\.py", line (\d+), in run_collector\n.*context\.shut_in', rest
+    )
     source = (SOURCE / "underpin_agent/collection.py").read_text().splitlines()
     assert "context.shut_in" in source[int(number) - 1]
 

@@ -104,6 +104,19 @@ def test_without_the_right_to_see_links_a_pid_namespace_shows_who_entered(tree, 
     assert (only.id, only.how, only.leader.pid) == (CONTAINER_ID, "ancestry", 100)
 
 
+def test_a_name_for_an_id_and_no_right_to_see_links_make_no_key(tree):
+    """Two such containers would share one key: neither is listed, and the gap is said."""
+    tree.shim(90, container_id="demo", namespace="default")
+    tree.container(100, shim=90, cgroup="/default/demo")
+    host = Host(str(tree.folder))
+    table = read_processes(host)
+    for process in table:
+        process.namespaces, process.namespaces_denied = {}, True
+    discovery = discover(host, table)
+    assert discovery.containers == []
+    assert discovery.unreadable
+
+
 # ---- podman's database ------------------------------------------------------------------------
 
 PATH = (b"ctr", CONTAINER_ID.encode(), b"config")

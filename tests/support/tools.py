@@ -58,6 +58,7 @@ REDIS = Tool("The throw-away Redis", ("redis-server",), ("redis-server",))
 DOCKERD = Tool("The throw-away docker engine", ("dockerd",), ("docker.io",), SBIN)
 DOCKER = Tool("The throw-away docker engine", ("docker",), ("docker.io", "docker-cli"))
 CONTAINERD = Tool("The throw-away docker engine", ("containerd",), ("containerd",))
+CTR = Tool("The tests on containerd's containers", ("ctr",), ("containerd",))
 RUNC = Tool("The throw-away docker engine", ("runc",), ("runc",), SBIN)
 BUSYBOX = Tool("The image of the test containers", ("busybox",), ("busybox-static",))
 PODMAN = Tool("The tests on podman's containers", ("podman",), ("podman",))
@@ -77,6 +78,7 @@ ALL = (
     CONTAINERD,
     RUNC,
     BUSYBOX,
+    CTR,
     PODMAN,
     CHROMIUM,
     PDFTOPPM,

@@ -142,9 +142,9 @@ def _claimed(process, processes, known_supervisors, found):
     if not identity:
         identity, first = _id_by_ancestry(process, processes, known_supervisors)
         how = "ancestry"
-    if not identity:
-        return False
     key = _key(identity, first)
+    if not key:
+        return False
     container = found.setdefault(key, Found(key, identity, how))
     container.processes.append(process)
     return True
@@ -154,7 +154,8 @@ def _key(identity, process):
     short = identity[:KEY_DIGITS]
     if KEY.fullmatch(short):
         return short
-    return "ns-%d" % process.namespaces.get("mount", 0)
+    inode = process.namespaces.get("mount")
+    return "ns-%d" % inode if identity and inode else ""  # a key must never be shared
 
 
 def _id_by_ancestry(process, processes, known_supervisors):

@@ -181,3 +181,12 @@ def test_one_container_without_a_limit_decides_also_where_others_are_not_seen() 
     hidden = {**host, "unknowns": [*host["unknowns"], gap]}
     document = built(sample, sections={**sections_of(sample), "host": hidden})
     assert document["resources"]["commitments"]["pids_bounded"] is False
+
+
+def test_without_the_host_nothing_is_known_of_all_its_containers() -> None:
+    """An agent shut in a container sees none, which does not mean that there are none."""
+    sample = load("hardened")
+    sections = {**sections_of(sample), "host": {"error": "shut in", "needs": "--root /host"}}
+    document = built(sample, sections=sections, containers=[])
+    assert "pids_bounded" not in document["resources"]["commitments"]
+    assert {"containers", "pairs"} <= {entry["path"] for entry in document["unknowns"]}
