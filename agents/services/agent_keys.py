@@ -102,7 +102,7 @@ def holds(agent: Agent, secret_hash: str, *, now: datetime) -> bool:
 def key_promote(host_id: uuid.UUID, secret_hash: str, *, now: datetime) -> None:
     """Make the next key the present one: it was used. A second call changes nothing."""
     with transaction.atomic():
-        rows = Agent.objects.select_for_update().select_related("host__workspace")
+        rows = Agent.objects.select_for_update(of=("self",)).select_related("host__workspace")
         agent = rows.filter(host_id=host_id, next_secret_hash=secret_hash).first()
         if agent is None:
             return

@@ -62,7 +62,8 @@ def blobs_take(host: Host, bodies: Mapping[str, bytes], *, now: datetime) -> Non
     if not new:
         return
     with transaction.atomic():
-        rows = Host.unscoped.select_for_update(of=("self",)).select_related("workspace")
+        rows = Host.unscoped.select_related("workspace")
+        rows = rows.select_for_update(of=("self",), no_key=True)
         host = rows.get(pk=host.pk)
         store_within(host, {digest: bodies[digest] for digest in new}, now=now)
         host.save(update_fields=["usage"])

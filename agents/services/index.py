@@ -81,7 +81,7 @@ def index_take(host_id: uuid.UUID, message: IndexMessage, *, now: datetime) -> I
     _check(message)
     with transaction.atomic():
         host = (
-            Host.unscoped.select_for_update(of=("self",))
+            Host.unscoped.select_for_update(of=("self",), no_key=True)
             .select_related("workspace")
             .get(pk=host_id)
         )

@@ -122,7 +122,8 @@ def check_storage(workspace: Workspace, *, more_bytes: int) -> None:
 def host_flag(host_id: uuid.UUID, text: str, *, now: datetime) -> None:
     """Let people see what the host did; at most one audit entry an hour."""
     with transaction.atomic():
-        rows = Host.unscoped.select_for_update(of=("self",)).select_related("workspace")
+        rows = Host.unscoped.select_related("workspace")
+        rows = rows.select_for_update(of=("self",), no_key=True)
         host = rows.get(pk=host_id)
         is_new = host.flagged_at is None or host.flagged_at < now - FLAG_EVERY
         host.flag, host.flagged_at = text[:120], now if is_new else host.flagged_at

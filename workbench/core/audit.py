@@ -76,7 +76,8 @@ def record_many(
     if not transaction.get_connection().in_atomic_block:
         message = "audit entries are written inside the transaction of the change"
         raise RuntimeError(message)
-    Workspace.objects.select_for_update().get(pk=workspace.pk)
+    # Not the key: rows that refer to the workspace are inserted all the time, and would wait.
+    Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
     last = AuditEntry.objects.of(workspace).order_by("-number").first()
     entries: list[AuditEntry] = []
     for change in changes:
