@@ -9,6 +9,7 @@ from .record import Record
 ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 CONMON_SCOPE = re.compile(r"(?:libpod|crio)-conmon-[0-9a-f]{64}")
 KEY_DIGITS = 12
+MAX_CONTAINERS = 800  # whose digests fit one index request
 KEY = re.compile("[0-9a-f]{%d}" % KEY_DIGITS)
 NETWORK = re.compile(r"net:\[\d+\]")
 PARTNERS = ("pid", "network", "ipc", "uts")

@@ -7,6 +7,7 @@ from .reading import ReadFailed
 
 _OCTAL = re.compile(r"\\([0-7]{3})")
 MAX_BYTES = 4_194_304
+MAX_ROWS = 10_000
 
 
 FIELDS = (
@@ -27,6 +28,12 @@ class Mount(namedtuple("Mount", FIELDS)):
         return "ro" in self.options or "ro" in self.super_options
 
 
+class Table(list):
+    """Mounts; a later one covers an earlier one. ``cut``: there are more than these."""
+
+    __slots__ = ("cut",)
+
+
 def unescape(text):
     r"""``a b`` of ``a\040b``: the kernel writes space, tab, newline and backslash in octal."""
     if "\\" not in text:
@@ -35,8 +42,11 @@ def unescape(text):
 
 
 def parse(text):
-    """All ``Mount`` rows in the order of the kernel; a later one covers an earlier one."""
-    return [row for row in map(_parse_line, text.split("\n")) if row is not None]
+    """The ``Table`` of the first ``MAX_ROWS`` mounts in the order of the kernel."""
+    lines = text.split("\n", MAX_ROWS)
+    table = Table(row for row in map(_parse_line, lines[:MAX_ROWS]) if row is not None)
+    table.cut = len(text) >= MAX_BYTES or any(lines[MAX_ROWS:])
+    return table
 
 
 def _parse_line(line):

@@ -20,6 +20,7 @@ NAMESPACE_LINKS = {
     "time": "time",
 }
 MAX_ARGUMENT_BYTES = 65_536
+MAX_PROCESSES = 16_384  # about two seconds of CPU, of the five that a child has
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -108,12 +109,14 @@ class Process:
 class ProcessTable:
     """All processes by number, with their children.
 
-    ``hidden``: processes of others are not shown to this agent (hidepid= in proc(5)), so that
-    what is not in the table may still run.
+    ``truncated``: there were more than ``MAX_PROCESSES``. ``hidden``: for that reason, or because
+    those of others are not shown to this agent (hidepid= in proc(5)), what is not in the table may
+    still run.
     """
 
-    def __init__(self, processes, *, hidden=False, uptime=0.0):
-        self.hidden = hidden
+    def __init__(self, processes, *, hidden=False, truncated=False, uptime=0.0):
+        self.hidden = hidden or truncated
+        self.truncated = truncated
         self.uptime = uptime  # seconds from the start of the host to the pass
         self.by_pid = {process.pid: process for process in processes}
         self._children = {}
@@ -151,17 +154,17 @@ class ProcessTable:
 def read_processes(host):
     """The process table of ``host``. Raises ReadFailed when /proc itself cannot be listed."""
     found, denied, groups = [], False, {}
-    for name in host.names("/proc"):
-        if not name.isdigit():
-            continue
+    numbers = sorted(int(name) for name in host.names("/proc") if name.isdigit())
+    for pid in numbers[:MAX_PROCESSES]:
         try:
-            found.append(_read_process(host, int(name), groups))
+            found.append(_read_process(host, pid, groups))
         except Denied:
             denied = True
         except ReadFailed:
             continue  # it ended during the pass
     hidden = denied or all(process.pid != 1 for process in found)
-    return ProcessTable(found, hidden=hidden, uptime=_uptime(host))
+    truncated = len(numbers) > MAX_PROCESSES
+    return ProcessTable(found, hidden=hidden, truncated=truncated, uptime=_uptime(host))
 
 
 def _uptime(host):

@@ -9,6 +9,7 @@ import re
 from .canonical import canonical, digest
 from .containers.control_groups import GroupTree
 from .containers.material import settled
+from .discovery import MAX_CONTAINERS
 from .mountinfo import read_host_mounts
 from .reading import ReadFailed
 
@@ -28,7 +29,8 @@ def marks(context):
         groups = GroupTree(context.host, read_host_mounts(context.host))
     except ReadFailed:
         groups = GroupTree(context.host, [])
-    return {one.key: _mark(one, context.processes, groups) for one in context.discovery.containers}
+    chosen = context.discovery.containers[:MAX_CONTAINERS]
+    return {one.key: _mark(one, context.processes, groups) for one in chosen}
 
 
 def _mark(container, processes, groups):

@@ -6,7 +6,7 @@ from . import account_files, firewall, login_records, pam, ssh_keys, ssh_server,
 from .gathering import Gathering, Unknown, capped
 from .listening import listeners_of
 from .principals import People, runtime_principals
-from .programs import HIDDEN, HIDDEN_NEEDS, cut_by_hiding, running
+from .programs import cut_by_hiding, running
 
 _BLOCKERS = ("fail2ban-server", "sshguard", "crowdsec", "denyhosts")
 _REMOTE_TYPES = {"nfs", "nfs4", "cifs", "smb3", "ceph", "9p", "afs", "autofs"}
@@ -46,7 +46,7 @@ def _principals(gathering, context, people, rules, config):
         return
     server = gathering.facts.get("ssh_server", {})
     if "running" not in server:
-        gathering.missing("runtime_principals", HIDDEN, "EPERM", HIDDEN_NEEDS)
+        cut_by_hiding(gathering, context, "runtime_principals")
         return
     people.sudo_rules, people.ssh_config = rules, config
     people.ssh_runs, people.ssh_two_factor = server["running"], server.get("two_factor")

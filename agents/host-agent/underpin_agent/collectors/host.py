@@ -5,10 +5,11 @@ import hmac
 import os
 
 from .. import namespaces
+from ..discovery import MAX_CONTAINERS
 from ..mountinfo import read_host_mounts
 from ..reading import Absent, ReadFailed
 from .gathering import Gathering, Unknown, text_or
-from .programs import HIDDEN, HIDDEN_NEEDS
+from .programs import why_hidden
 
 _STRAY_CAP = 500
 
@@ -32,8 +33,10 @@ def collect(context):
     gathering.store("namespace_inodes", dict(sorted(context.discovery.host_inodes.items())))
     _stray_namespaces(gathering, context.discovery)
     if context.processes.hidden:
-        gathering.section.missing("containers", HIDDEN, "EPERM", HIDDEN_NEEDS)
-        gathering.missing("stray_namespaces", HIDDEN, "EPERM", HIDDEN_NEEDS)
+        gathering.section.missing("containers", *why_hidden(context))
+        gathering.missing("stray_namespaces", *why_hidden(context))
+    elif len(context.discovery.containers) > MAX_CONTAINERS:
+        gathering.section.missing("containers", "truncated")
     return gathering.section
 
 

@@ -36,7 +36,8 @@ def running(context, names):
     programs = host_programs(context)
     found = sorted(name for name in names if any(_is(one, name) for one in programs))
     if not found and context.processes.hidden:
-        raise Unknown(reason=HIDDEN, needs=HIDDEN_NEEDS, errno_name="EPERM")
+        reason, name, needs = why_hidden(context)
+        raise Unknown(reason=reason, needs=needs, errno_name=name)
     return found
 
 
@@ -52,4 +53,11 @@ def _is(process, name):
 def cut_by_hiding(gathering, context, key):
     """Say that the list ``key`` comes from processes and misses those this agent is not shown."""
     if context.processes.hidden:
-        gathering.missing(key, HIDDEN, "EPERM", HIDDEN_NEEDS)
+        gathering.missing(key, *why_hidden(context))
+
+
+def why_hidden(context):
+    """``(reason, errno name, needs)`` of a process table that does not hold all."""
+    if context.processes.truncated:
+        return "truncated", "", ""
+    return HIDDEN, "EPERM", HIDDEN_NEEDS

@@ -32,6 +32,8 @@ def collect(context):
         stores = store_paths(context)
         gathering.fact("filesystems", lambda: filesystems(mounts, stores))
         cut_by_hiding(gathering, context, "filesystems")
+        if mounts.cut:
+            gathering.missing("filesystems", "truncated")
         _slices(gathering, context, mounts)
     gathering.fact("pressure_killer", lambda: (running(context, _KILLERS) or ["none"])[0])
     return gathering.section

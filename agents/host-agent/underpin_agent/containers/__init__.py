@@ -1,5 +1,6 @@
 """Facts of every container: ``container.identity`` and ``container.posture``."""
 
+from ..discovery import MAX_CONTAINERS
 from ..enrichment.claims import claim_for
 from . import (
     devices,
@@ -24,7 +25,8 @@ STEPS = (file_scan, isolation, seccomp, mounts, exposure, devices, limits, setti
 def collect_containers(context, keys=None):
     """``[{"key", "identity": body, "posture": body}]`` sorted by key, or those of ``keys`` only."""
     reader = ContainerReader(context)
-    chosen = [one for one in context.discovery.containers if keys is None or one.key in keys]
+    chosen = context.discovery.containers[:MAX_CONTAINERS]
+    chosen = [one for one in chosen if keys is None or one.key in keys]
     return [reader.row(found.key) for found in chosen]
 
 

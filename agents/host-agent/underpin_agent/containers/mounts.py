@@ -21,7 +21,7 @@ def gather(material):
             material.missing(name, "the mount table could not be read")
         return
     mounts = material.mounts[:MAX_MOUNTS]
-    if len(material.mounts) > MAX_MOUNTS:
+    if len(material.mounts) > MAX_MOUNTS or material.mounts.cut:
         material.missing("mounts", "truncated")
     if not material.view.mounts:
         material.missing("mounts[].host_path", "the host's mount table could not be read")
