@@ -105,14 +105,8 @@ def test_modules_of_the_file_are_like_others(archive, fork):
     first, rest = done.stdout.split("\n", 1)
     place = "%s/underpin_agent/" % archive
     assert first == "%scollection.py ['%scontainers'] underpin_agent.isolation" % (place, place)
-<<<<<<< tests/host_agent/test_program.py
     pattern = r'collection\.py", line (\d+), in run_collector\n.*context\.shut_in'
     (number,) = re.findall(pattern, rest)
-=======
-    (number,) = re.findall(
-        r'collection\.py", line (\d+), in run_collector\n.*context\.shut_in', rest
-    )
->>>>>>> /tmp/w/disc/new.tmp
     source = (SOURCE / "underpin_agent/collection.py").read_text().splitlines()
     assert "context.shut_in" in source[int(number) - 1]
 
