@@ -81,7 +81,8 @@ def test_a_content_type_that_django_fails_on_does_not_reach_it() -> None:
         seen.append(environ["CONTENT_TYPE"])
         return rest(environ, start)
 
-    environ = {"PATH_INFO": "/", "CONTENT_TYPE": "application/json; charset*=klingon''x"}
+    environ: dict[str, object] = {"PATH_INFO": "/", "wsgi.input": io.BytesIO()}
+    environ["CONTENT_TYPE"] = "application/json; charset*=klingon''x"
     agent_entry.AgentEntry(note)(environ, lambda *_: None)
     assert seen == ["application/x-unreadable"]
 

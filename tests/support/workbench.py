@@ -27,6 +27,8 @@ class Workbench:
     environment: Mapping[str, str]
     port: int = field(default_factory=process.free_port)
     parts: dict[str, process.Service] = field(default_factory=dict)
+    threads: int = 4
+    header_seconds: int = 30
 
     @property
     def url(self) -> str:
@@ -52,7 +54,9 @@ class Workbench:
     def start_server(self) -> None:
         """Start granian and wait until the health page answers."""
         command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(self.port)]
-        command += ["--host", "127.0.0.1", "--workers", "1", "--blocking-threads", "4"]
+        command += ["--host", "127.0.0.1", "--workers", "1"]
+        command += ["--blocking-threads", str(self.threads)]
+        command += ["--http1-header-read-timeout", str(1_000 * self.header_seconds)]
         command += ["--log-level", "warning", "workbench.wsgi:application"]
         service = self._start("server", command)
         process.wait_until_ready(service, self.is_healthy, seconds=30)

@@ -138,6 +138,13 @@ FACTS_MAX_GIB = env.integer(
     low=1,
     high=100_000,
 )
+BODY_SECONDS = env.integer(
+    "UNDERPIN_BODY_SECONDS",
+    10,
+    "How long a request body may take to arrive before its sender is cut off.",
+    low=1,
+    high=300,
+)
 AGENT_REQUESTS_PER_SECOND = env.integer(
     "UNDERPIN_AGENT_REQUESTS_PER_SECOND",
     4,

@@ -63,7 +63,11 @@ def _read(request: HttpRequest, *, length: int, max_bytes: int) -> bytes:
     if length > max_bytes:
         message = f"the body is larger than {max_bytes} bytes"
         raise TooLarge(message)
-    return request.read(length)
+    body = request.read(length)
+    if len(body) < length:
+        message = "the body is shorter than its stated length"
+        raise Invalid(message)
+    return body
 
 
 def stated_length(request: HttpRequest) -> int:

@@ -21,6 +21,7 @@ from django.urls import Resolver404, resolve
 from workbench.core.access.principals import Principal
 from workbench.core.access.table import allowed
 from workbench.core.errors import DomainError, Forbidden, NotFound, Unavailable
+from workbench.core.web.slow_clients import SlowClients
 
 logger = logging.getLogger(__name__)
 
@@ -78,12 +79,16 @@ class AgentEntry:
     def __init__(self, rest: Application) -> None:
         self.rest = rest
         self.prefix: str = settings.INGEST_PREFIX
+        self.slow_clients = SlowClients(seconds=settings.BODY_SECONDS)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """A WSGI application (PEP 3333)."""
         if "*" in environ.get("CONTENT_TYPE", ""):
             # Nobody sends such a parameter (RFC 2231), and Django fails on its unknown charsets.
             environ["CONTENT_TYPE"] = UNREADABLE_TYPE
+        self.slow_clients.watch()
+        address = environ.get("REMOTE_ADDR", "")
+        environ["wsgi.input"] = self.slow_clients.body(environ["wsgi.input"], address=address)
         if not environ["PATH_INFO"].startswith(self.prefix):
             return self.rest(environ, start_response)
         try:
