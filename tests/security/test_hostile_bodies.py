@@ -36,9 +36,9 @@ def as_agent(path: str, agent: WireAgent) -> Send:
     return send
 
 
-def as_person(path: str, client: Client) -> Send:
+def as_person(path: str, client: Client, *, method: str = "POST") -> Send:
     def send(body: Body) -> HttpResponse:
-        return client.generic("POST", path, body.raw, body.content_type, headers=body.headers)
+        return client.generic(method, path, body.raw, body.content_type, headers=body.headers)
 
     return send
 
@@ -48,7 +48,7 @@ def endpoints(estate: Estate, agent: WireAgent) -> dict[str, Send]:
     member = estate.browser(Role.ADMIN)
     found = {
         f"ingest {name}": as_agent(f"/i/v1/{name}", agent)
-        for name in ("enrol", "hb", "index", "blobs", "events")
+        for name in ("enrol", "hb", "index", "blobs", "events", "rotate")
     }
     found["api reports"] = as_person(reverse("api:report-list"), member)
     found["page reports"] = as_person(reverse("reports"), member)
@@ -56,6 +56,11 @@ def endpoints(estate: Estate, agent: WireAgent) -> dict[str, Send]:
     found["page api tokens"] = as_person(reverse("api-tokens"), member)
     found["page sign-in"] = as_person(reverse("account_login"), Client())
     found["page workspace"] = as_person(reverse("choose-workspace"), member)
+    host = reverse("api:host-detail", kwargs={"pk": agent.host_id})
+    found["api host"] = as_person(host, member, method="PATCH")
+    found["page hosts assign"] = as_person(reverse("hosts-assign"), member)
+    found["page hosts move"] = as_person(reverse("hosts-move"), member)
+    found["page agents"] = as_person(reverse("agent-settings"), member)
     found["csp report"] = as_person(reverse("csp-report"), Client())
     return found
 
