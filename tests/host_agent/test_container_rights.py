@@ -1,5 +1,6 @@
 """An agent without the right to look says unknown, never none."""
 
+from underpin_agent.containers import collect_containers
 from underpin_agent.reading import ContainedHost, Denied, Folder
 
 from tests.host_agent.test_containers import only, rows_of, with_mounts
@@ -51,3 +52,18 @@ def test_sockets_of_a_daemon_that_may_not_be_inspected_may_be_missed(tree, monke
     found = only(tree)
     assert found["runtime_sockets"] == []
     assert "runtime_sockets" in found["unknown"]
+
+
+def test_a_reason_for_many_paths_is_given_once(tree, monkeypatch):
+    real = ContainedHost.stat
+
+    def refuse(host, path):
+        if path.startswith("/proc/"):
+            raise Denied(path, "EACCES")
+        return real(host, path)
+
+    monkeypatch.setattr(ContainedHost, "stat", refuse)
+    tree.container(100)
+    (row,) = collect_containers(tree.context())
+    paths = [entry["path"] for entry in row["posture"]["unknowns"]]
+    assert paths.count("containers[].kernel_paths") == 1

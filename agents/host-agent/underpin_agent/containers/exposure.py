@@ -41,14 +41,16 @@ def gather(material):
 
 def _kernel_paths(material):
     masks = {row["point"] for row in material.rows if row.get("role") == "mask"}
-    found = {}
+    found, failed = {}, None
     for path in KERNEL_PATHS:
         try:
             exists = material.inside.exists(path)
         except ReadFailed as failure:
-            material.failed("kernel_paths", failure, "read access to the container's root")
+            failed = failure
             continue
         found[path] = derive.kernel_path_state(path, material.mounts, exists=exists, masks=masks)
+    if failed is not None:  # once, for as many paths as it hides
+        material.failed("kernel_paths", failed, "read access to the container's root")
     material.put("kernel_paths", found)
 
 
