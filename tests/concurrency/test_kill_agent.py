@@ -28,8 +28,10 @@ from tests.support.workbench import Workbench, production_environment
 
 KILLS = int(os.environ.get("UNDERPIN_KILLS", "25"))
 RENEWALS = 20  # the server asks for a new key after so many kills
-MAX_LIFE_SECONDS = 0.9
-SETTLE_SECONDS = 6
+# An agent lives for some rounds, so that there is something to lose on a slow machine too, and then
+# for a moment that ends anywhere.
+MAX_ROUNDS, MAX_MOMENT_SECONDS, ROUND_SECONDS = 2, 0.6, 30
+LAST_ROUNDS = 12
 SEED = 20_261_124
 
 ASK_FOR_A_NEW_KEY = """
@@ -64,9 +66,12 @@ class Nursery:
             env={**os.environ, "UNDERPIN_ENROL_TOKEN": token},
         )
 
-    def live_and_die(self, seconds: float) -> None:
-        """One agent for so long, then ``kill -9``."""
+    def live_and_die(self, *, rounds: int, seconds: float) -> None:
+        """One agent for so many answered rounds and so long, then ``kill -9``."""
+        wanted, deadline = self.rounds() + rounds, time.monotonic() + ROUND_SECONDS
         pid = int(self._ask())
+        while self.rounds() < wanted and time.monotonic() < deadline:
+            time.sleep(0.01)
         time.sleep(seconds)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -78,6 +83,10 @@ class Nursery:
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
         return self.process.stdout.readline()
+
+    def rounds(self) -> int:
+        """How many rounds stand in the journal."""
+        return self.journal.read_bytes().count(b"\n") if self.journal.exists() else 0
 
     def acknowledged(self) -> list[dict]:
         """The journal; the last line of a killed agent may be cut."""
@@ -142,8 +151,9 @@ def test_a_killed_agent_loses_and_doubles_nothing(bench: Workbench, program: Pat
         for number in range(KILLS):
             if number % RENEWALS == RENEWALS // 2:
                 bench.manage("shell", "-c", ASK_FOR_A_NEW_KEY)
-            nursery.live_and_die(choose.uniform(0.0, MAX_LIFE_SECONDS))
-        nursery.live_and_die(SETTLE_SECONDS)
+            seconds = choose.uniform(0.0, MAX_MOMENT_SECONDS)
+            nursery.live_and_die(rounds=choose.randint(0, MAX_ROUNDS), seconds=seconds)
+        nursery.live_and_die(rounds=LAST_ROUNDS, seconds=0)
     finally:
         nursery.stop()
     told = nursery.acknowledged()
@@ -176,7 +186,7 @@ def check_facts(bench: Workbench, told: list[dict]) -> None:
     serials = [serial_of(bytes(body)) for (body,) in history]
     assert serials == sorted(set(serials)), "facts came back, or came twice"
     acknowledged = {row["serial"] for row in told} - {None}
-    assert len(acknowledged) > KILLS, "too little was delivered to prove anything"
+    assert len(acknowledged) > KILLS / 2, "too little was delivered to prove anything"
     assert acknowledged <= set(serials), "an acknowledged index is lost"
     ((number,),) = rows(bench, "SELECT facts_number FROM agents_host")
     assert number >= len(serials)
@@ -206,6 +216,6 @@ def check_events(bench: Workbench, told: list[dict]) -> None:
         " GROUP BY event_id, kind HAVING count(*) > 1",
     )
     assert doubled == [], "events are there twice"
-    assert sum(marks.values()) > KILLS
+    assert sum(marks.values()) > KILLS / 2
     for row in told:
         assert row["acked"] <= marks.get(row["epoch"], 0), "an acknowledged event is lost"

@@ -173,7 +173,7 @@ def test_a_key_is_renewed_on_demand(agent: AtWork, estate: Estate) -> None:
 
 
 def test_a_revoked_agent_is_quiet_and_comes_back(agent: AtWork, estate: Estate) -> None:
-    host = Host.unscoped.get()
+    host, agent.loop.interval = Host.unscoped.get(), HOUR
     with TestCase.captureOnCommitCallbacks(execute=True):
         agent_revoke(estate.caller(), [host.pk], now=timezone.now())
     agent.facts.sections["kernel"] = {"release": "6.2.0"}
