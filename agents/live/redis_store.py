@@ -18,6 +18,7 @@ from redis.retry import Retry
 from agents.live.base import PREFIX, Beat, Change, Known, Pulse, Seen, Verdict
 from agents.live.redis_call import RedisScript
 from agents.live.redis_script import BEAT, PATCH, PUT
+from agents.live.store import local_store
 
 # A copy of the database's row is looked up again after this; until the database answers, the old
 # copy holds, so that heartbeats outlive it. Only hosts that ended run out by themselves: a time
@@ -100,15 +101,17 @@ class RedisLive:
         self, host_ids: Iterable[uuid.UUID], *, now: datetime, **change: Unpack[Change]
     ) -> None:
         """See ``LiveStore``."""
-        args: list[object] = []
+        ids, args = list(host_ids), list[Any]()
+        local_store().patch(ids, now=now, **change)
         for name, value in change.items():
             args += [FIELDS[name], _packed(str(value)) if name in DIGESTS else value]
-        keys = iter([_key(host_id) for host_id in host_ids])
+        keys = iter([_key(host_id) for host_id in ids])
         while part := list(itertools.islice(keys, SLICE_HOSTS)):
             self._run(PATCH, part, args)
 
     def forget(self, host_id: uuid.UUID) -> None:
         """See ``LiveStore``."""
+        local_store().forget(host_id)
         try:
             self._redis.hdel(_key(host_id), "s")
         except redis.RedisError:
@@ -116,6 +119,7 @@ class RedisLive:
 
     def drop(self, host_id: uuid.UUID) -> None:
         """See ``LiveStore``."""
+        local_store().drop(host_id)
         try:
             self._redis.delete(_key(host_id))
         except redis.RedisError:

@@ -15,8 +15,7 @@ from typing import Final, TypeVar
 from django.db import DatabaseError
 
 from agents.live.base import Beat, Known, LiveStore, Pulse, Verdict
-from agents.live.memory import MemoryLive
-from agents.live.store import live_store
+from agents.live.store import live_store, local_store
 from agents.services.agent_keys import cloned, gone, key_promote, known_of
 from agents.services.agent_tokens import RevokedKey, unknown_token
 from agents.services.clones import fork_note, rollback_note
@@ -45,15 +44,14 @@ class HeartbeatReply:
 NOTHING: Final = HeartbeatReply(wants_index=False, config_etag="", wants_rotation=False)
 
 
-class Fallback:
-    """What this process knows by itself while Redis is away, and when it last wrote that."""
+@dataclass
+class Flushed:
+    """When this process last wrote what only it had heard, on the clock that never goes back."""
 
-    def __init__(self) -> None:
-        self.store = MemoryLive(max_hosts=20_000, fresh_seconds=60)
-        self.flushed_at = 0.0
+    at: float = 0.0
 
 
-fallback = Fallback()
+flushed = Flushed()
 
 
 def heartbeat_take(beat: Beat, *, now: datetime) -> HeartbeatReply:
@@ -67,7 +65,7 @@ def heartbeat_take(beat: Beat, *, now: datetime) -> HeartbeatReply:
     store = live_store()
     pulse = store.beat(beat, now=now)
     if pulse.verdict is Verdict.AWAY:
-        store = fallback.store
+        store = local_store()
         pulse = store.beat(beat, now=now)
         _flush(now=now)
     if pulse.verdict is Verdict.MISS:
@@ -142,8 +140,8 @@ def _put_and_beat(store: LiveStore, beat: Beat, known: Known | None, *, now: dat
     store.put(beat.host_id, known, now=now)
     pulse = store.beat(beat, now=now)
     if pulse.verdict in {Verdict.AWAY, Verdict.MISS}:  # it went away just now
-        fallback.store.put(beat.host_id, known, now=now)
-        return fallback.store.beat(beat, now=now)
+        local_store().put(beat.host_id, known, now=now)
+        return local_store().beat(beat, now=now)
     return pulse
 
 
@@ -167,10 +165,10 @@ def _with_database(ask: Callable[[], Found]) -> Found:
 
 def _flush(*, now: datetime) -> None:
     """Redis is away, so nobody else writes what this process heard."""
-    if time.monotonic() < fallback.flushed_at + FLUSH_SECONDS:
+    if time.monotonic() < flushed.at + FLUSH_SECONDS:
         return
-    fallback.flushed_at = time.monotonic()
-    seen = fallback.store.take_seen(limit=5_000)
+    flushed.at = time.monotonic()
+    seen = local_store().take_seen(limit=5_000)
     try:
         _with_database(lambda: write_seen(seen))
     except DatabaseAway:
