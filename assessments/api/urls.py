@@ -3,7 +3,7 @@
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
-from assessments.api import hosts, views
+from assessments.api import events, hosts, views
 from assessments.api.docs import docs
 
 app_name = "api"
@@ -12,6 +12,7 @@ urlpatterns = [
     path("docs/", docs, name="docs"),
     path("hosts/", hosts.HostList.as_view(), name="host-list"),
     path("hosts/<uuid:pk>/", hosts.HostDetail.as_view(), name="host-detail"),
+    path("hosts/<uuid:pk>/events/", events.HostEventList.as_view(), name="host-events"),
     path("hosts/<uuid:pk>/approve/", hosts.HostApprove.as_view(), name="host-approve"),
     path("hosts/<uuid:pk>/retire/", hosts.HostRetire.as_view(), name="host-retire"),
     path("hosts/<uuid:pk>/revoke-key/", hosts.HostRevokeKey.as_view(), name="host-revoke-key"),

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from agents.models import Criticality
+from agents.selectors.events import host_events
 from agents.web.address import server_address
 from assessments.figures.names import AREAS, LAYERS, LEVELS_WORST_FIRST, MECHANISMS, level_word
 from assessments.selectors.container_page import container_page
@@ -26,6 +27,7 @@ from assessments.web.filters import (
 )
 from assessments.web.host_actions import rights_of
 from workbench.core.access.request import MemberRequest
+from workbench.core.models import Role
 
 LEVELS = [(level, level_word(level)) for level in LEVELS_WORST_FIRST]
 
@@ -62,6 +64,8 @@ def host(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
     found = host_page(request.caller.workspace, pk, now=timezone.now())
     if found is None:
         raise Http404
+    role, page = Role(request.caller.membership.role), page_number(request.GET)
+    events = host_events(found.host, role=role, page=page, now=timezone.now())
     context = {
         "page": found,
         "host": found.host,
@@ -69,6 +73,7 @@ def host(request: MemberRequest, pk: uuid.UUID) -> HttpResponse:
         "criticalities": Criticality.choices,
         "rights": rights_of(request.caller),
         "server": server_address(request),
+        "events": events,
     }
     return render(request, "host.html", context)
 

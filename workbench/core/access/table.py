@@ -92,6 +92,7 @@ API_ROUTES: Final = {
     "api:docs": MEMBERS,
     "api:host-list": MEMBERS,
     "api:host-detail": MEMBERS,
+    "api:host-events": MEMBERS,
     "PATCH api:host-detail": WORKERS,
     "api:host-approve": ADMINS,
     "api:host-retire": ADMINS,
