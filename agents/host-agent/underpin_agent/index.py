@@ -45,7 +45,8 @@ class Bodies(Mapping):
 def packed(body):
     """``(digest, compressed canonical text)`` of one body."""
     raw = canonical(body)
-    return digest(raw), zlib.compress(raw, 6)
+    squeeze = zlib.compressobj(3, zlib.DEFLATED, 13, 6)  # a third of the time, for a tenth more
+    return digest(raw), squeeze.compress(raw) + squeeze.flush()
 
 
 def problem(error, needs):
