@@ -43,14 +43,13 @@ def read_container(files, group):
     return reading
 
 
-def cpu_glance(files, folders):
-    """``(CPU µs, throttled periods)`` of a group; each None when it has no such counter."""
-    if "cpuacct" in folders or "cpu" in folders:
-        used = files.number(folders["cpuacct"] + "/cpuacct.usage") if "cpuacct" in folders else None
-        stat = files.table(folders["cpu"] + "/cpu.stat") if "cpu" in folders else None
-        return None if used is None else used // 1000, (stat or {}).get("nr_throttled")
-    stat = files.table(folders["v2"] + "/cpu.stat") if "v2" in folders else None
-    return (stat or {}).get("usage_usec"), (stat or {}).get("nr_throttled")
+def field(raw, name):
+    """The number behind ``name`` at the start of a line, or None; quicker than a whole table."""
+    at = raw.find(name)
+    if at < 0 or (at and raw[at - 1] != 10):
+        return None
+    word = raw[at + len(name) :].split(None, 1)[:1]
+    return int(word[0]) if word and word[0].isdigit() else None
 
 
 def _version_2(files, group, reading):
@@ -72,8 +71,9 @@ def _version_2(files, group, reading):
 
 def _version_1(files, group, reading):
     folders = group.folders
-    used, _throttled = cpu_glance(files, {k: v for k, v in folders.items() if k == "cpuacct"})
-    reading.count("cpu_usage_us", used)
+    if "cpuacct" in folders:
+        used = files.number(folders["cpuacct"] + "/cpuacct.usage")
+        reading.count("cpu_usage_us", None if used is None else used // 1000)
     if "cpu" in folders:
         stat = files.table(folders["cpu"] + "/cpu.stat") or {}
         reading.count("cpu_periods", stat.get("nr_periods"))

@@ -6,7 +6,7 @@ part of it that their children show. Version 1 and 2 keep the time of ended chil
 """
 
 from . import groups
-from .counters import cpu_glance
+from .counters import field
 from .files import folders_below
 
 THROTTLED_PER_SECOND = 4.0
@@ -28,21 +28,21 @@ class Glance:
         """Keys of containers that began to be throttled since the last look."""
         self.containers = groups.scan(self._files, self._trees, self.containers)
         span = 0.0 if self._at is None else now - self._at
-        used, alarms = {}, []
+        used, held = {}, {}
         parents = {one.path.rpartition("/")[0] for one in self.containers.values()} - {""}
         for parent in sorted(parents):
-            self._account(parent, used)
-        for key, group in self.containers.items():
-            if self._began(key, group, span):
-                alarms.append(key)
+            self._account(parent, used, held)
+        alarms = [
+            key for key, group in self.containers.items() if self._began(key, group, span, held)
+        ]
         for gone in self._throttled.keys() - self.containers.keys():
             del self._throttled[gone]
         self._used, self._at = used, now
         return alarms
 
-    def _account(self, parent, used):
+    def _account(self, parent, used, held):
         """Add the time of one parent group and of its children since the last look."""
-        whole = self._time(parent)
+        whole = self._time(parent, held)
         if whole is None:
             return
         used[parent] = whole
@@ -50,24 +50,29 @@ class Glance:
         shown = 0
         for name in folders_below(top)[:MAX_CHILDREN]:
             child = parent + "/" + name
-            mine = used[child] = self._time(child) or 0
+            mine = used[child] = self._time(child, held) or 0
             shown += max(0, mine - self._used.get(child, 0))
         if parent in self._used:  # else the first look: what was before is not ours to explain
             self.total += max(0, whole - self._used[parent])
             self.seen += min(shown, max(0, whole - self._used[parent]))
 
-    def _time(self, path):
-        return cpu_glance(self._files, self._cpu_folder(path))[0]
-
-    def _cpu_folder(self, path):
+    def _time(self, path, held):
+        """µs of processor time of a group; on version 2 the same file tells throttled periods."""
         if "cpuacct" in self._trees.v1:
-            return {"cpuacct": self._trees.v1["cpuacct"] + path}
-        return {"v2": self._trees.v2 + path} if self._trees.v2 else {}
+            used = self._files.number(self._trees.v1["cpuacct"] + path + "/cpuacct.usage")
+            return None if used is None else used // 1000
+        raw = self._files.read(self._trees.v2 + path + "/cpu.stat") if self._trees.v2 else None
+        if raw is None:
+            return None
+        held[path] = field(raw, b"nr_throttled ")
+        return field(raw, b"usage_usec ")
 
-    def _began(self, key, group, span):
+    def _began(self, key, group, span, held):
         """True when the container was not throttled before and now is, four times a second."""
-        folders = {name: path for name, path in group.folders.items() if name in ("cpu", "v2")}
-        throttled = cpu_glance(self._files, folders)[1]
+        throttled = held.get(group.path)
+        if throttled is None and "cpu" in group.folders:
+            raw = self._files.read(group.folders["cpu"] + "/cpu.stat") or b""
+            throttled = field(raw, b"nr_throttled ")
         if throttled is None:
             return False
         before, was = self._throttled.get(key, (throttled, False))

@@ -14,7 +14,7 @@ import heapq
 HOST, CONTAINER, TASKS, GLANCE = "host", "container", "tasks", "glance"
 # A glance every 6 s finds 10 throttled periods a second within 10 s, wherever they begin.
 INTERVALS = {HOST: (10, 2, 30), CONTAINER: (10, 2, 60), TASKS: (30, 5, 120), GLANCE: (6, 6, 60)}
-SHARES = {HOST: 0.1, CONTAINER: 0.6, GLANCE: 0.6, TASKS: 0.2}
+SHARES = {HOST: 0.1, GLANCE: 0.3, CONTAINER: 0.3, TASKS: 0.2}  # a tenth is for facts
 COST_WEIGHT, RATE_WEIGHT = 0.3, 0.2
 WARM_UP_SAMPLES, FIRST_SAMPLES, FIRST_SECONDS = 4, 6, 2.0
 HOT_SECONDS, HOT_INTERVAL, HOT_TOKENS = 30.0, 2.0, 10.0
@@ -134,7 +134,8 @@ class Schedule:
         self.used = 0.0
         self.overruns = 0
         self.quiet = self.tasks_off = False
-        self._front, self._back = [], []  # heaps: host and hot targets, and the patient rest
+        # Heaps: the host and hot targets, the glance, and the patient rest.
+        self._front, self._middle, self._back = [], [], []
         self._stretch, self._stretch_at = {}, None
         self._pressed_since = None
         self._halved = False
@@ -194,7 +195,9 @@ class Schedule:
         """``(target, 0.0)`` to look at now, else ``(None, seconds)`` to wait."""
         share = self.consumption.share(self.used)
         wait = 30.0
-        for heap, limit in ((self._front, 2 * self.budget), (self._back, self.allowed())):
+        own = self.budget
+        limits = (self._front, 2 * own), (self._middle, 1.5 * own), (self._back, self.allowed())
+        for heap, limit in limits:
             target = self._first(heap)
             if target is None:
                 continue
@@ -266,17 +269,15 @@ class Schedule:
         """Factors by tier and warmth, from the cost of all targets at the interval they want."""
         use = {}
         for target in self.targets.values():
-            tier = CONTAINER if target.tier == GLANCE else target.tier
-            warmth = (tier, target.hot_until > now)
+            warmth = (target.tier, target.hot_until > now)
             use[warmth] = use.get(warmth, 0.0) + self._cost(target) / target.want
         factors = {}
-        for tier in (HOST, CONTAINER, TASKS):
+        for tier in SHARES:
             share = SHARES[tier] * self.allowed()
             hot, cold = use.get((tier, True), 0.0), use.get((tier, False), 0.0)
             if hot + cold > share:
                 factors[tier, False] = max(1.0, cold / max(share - hot, 0.2 * share))
                 factors[tier, True] = max(1.0, hot / (0.8 * share))
-        factors[GLANCE, False] = factors.get((CONTAINER, False), 1.0)
         return factors
 
     def _cost(self, target):
@@ -285,8 +286,9 @@ class Schedule:
     def _push(self, target, at):
         target.next_at = at
         target.version += 1
-        front = target.tier == HOST or target.hot_until > at
-        heap = self._front if front else self._back
+        heap = self._middle if target.tier == GLANCE else self._back
+        if target.tier == HOST or target.hot_until > at:
+            heap = self._front
         heapq.heappush(heap, (at, target.version, target.tier, target.key))
 
     def _first(self, heap):
