@@ -191,6 +191,21 @@ def test_an_unknown_agent_with_a_token_enrols_once_an_hour(server, state, host):
     assert 4 <= server.paths().count("/enrol") <= 6
 
 
+def test_a_forgotten_machine_proves_that_it_held_the_key(server, state, host, tree):
+    clock = Clock()
+    one = make_loop(server, state, host, clock=clock)
+    one.cycle()
+    old = one.delivery.keys.token
+    server.forget()
+    run_for(one, clock, 2 * HOUR)
+    sent = [body.get("proof") for path, _, body in server.requests if path == "/enrol"]
+    assert sent == [None, old]
+    tree.write("/etc/machine-id", "a1" * 16)  # a copy has nothing to prove
+    make_loop(server, state, host, clock=clock).cycle()
+    sent = [body.get("proof") for path, _, body in server.requests if path == "/enrol"]
+    assert sent == [None, old, None]
+
+
 @pytest.mark.parametrize(
     "change",
     [

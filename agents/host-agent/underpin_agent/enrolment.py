@@ -120,8 +120,9 @@ def _pending(state, server, found):
     return kept
 
 
-def enrol(client, state, host, *, server, token, name, labels=None):
-    """Enrol and return the ``Identity``. Raises Refused, NotYet, Unreachable, StateError."""
+def enrol(client, state, host, *, server, token, name, labels=None, proof=""):
+    """Enrol and return the ``Identity``. ``proof`` is the data token that this machine held until
+    now: with it the server may give its record back. Raises Refused, NotYet, Unreachable."""
     found = evidence(host)
     pending = _pending(state, server, found)
     body = {
@@ -134,6 +135,7 @@ def enrol(client, state, host, *, server, token, name, labels=None):
         "labels": labels or {},
         "v": 1,
         "agent": __version__,
+        **({"proof": proof} if proof else {}),
     }
     reply = client.post("/enrol", json.dumps(body).encode())
     # 202: kept as well; an approver lets it in, and the same key holds then.

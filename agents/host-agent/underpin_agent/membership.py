@@ -28,7 +28,7 @@ class Membership:
         identity = enrolment.load_identity(self.state, self.settings.server)
         identity = self._unless_copied(identity)
         if identity is None or self.must_enrol:
-            identity = self._enrol()
+            identity = self._enrol(identity)
             self.must_enrol = False
         return identity
 
@@ -58,7 +58,7 @@ class Membership:
         enrolment.forget(self.state)
         return None
 
-    def _enrol(self):
+    def _enrol(self, before):
         if not self.settings.token:
             text = "not enrolled yet; give an enrolment token"
             raise enrolment.Refused(text)
@@ -70,6 +70,7 @@ class Membership:
             token=self.settings.token,
             name=self.settings.name,
             labels=self.labels,
+            proof=before.token if before is not None else "",
         )
         self.enrolled_at = self._clock()
         self.say("enrolled as %s" % identity.host_id)

@@ -1,11 +1,12 @@
 """Fetching the pushed configuration: the last good one is kept, a refused one is told."""
 
 import contextlib
+import re
 
 from .configuration import Configuration, ConfigurationRefused, parse
-from .enrolment import WORD
 
 STATE_FILE = "pushed.json"
+ETAG = re.compile("[0-9a-f]{1,32}")
 
 
 class Pushed:
@@ -18,7 +19,7 @@ class Pushed:
         self._refused_etag = ""
         saved = state.read(STATE_FILE)
         etag = saved.get("etag")
-        if isinstance(etag, str) and WORD.fullmatch(etag):
+        if isinstance(etag, str) and ETAG.fullmatch(etag):
             # One written by an agent with other bounds is fetched again.
             with contextlib.suppress(ConfigurationRefused):
                 self.configuration, self.etag = parse(saved.get("config")), etag
@@ -34,7 +35,7 @@ class Pushed:
             return False  # the next heartbeat offers it again
         etag, config = reply.body.get("etag"), reply.body.get("config")
         try:
-            if not isinstance(etag, str) or not WORD.fullmatch(etag):
+            if not isinstance(etag, str) or not ETAG.fullmatch(etag):
                 text = "it has no valid etag"
                 raise ConfigurationRefused(text)  # noqa: TRY301 one way to say so
             configuration = parse(config)
