@@ -6,7 +6,6 @@ import fcntl
 import gc
 import json
 import os
-import random
 import resource
 import signal
 import sys
@@ -160,6 +159,7 @@ def _run(root, descriptor, started):
     try:
         _settle(descriptor)
         # Here and not at the top: the parent never samples and need not hold the code.
+        from ..backoff import uniform  # noqa: PLC0415
         from ..fingerprint import boot_id  # noqa: PLC0415
         from ..reading import Host  # noqa: PLC0415
         from .sampler import Sampler  # noqa: PLC0415
@@ -171,7 +171,7 @@ def _run(root, descriptor, started):
             emit=writer.emit,
             clock=since_boot,
             cpu=time.process_time,
-            pick=random.uniform,
+            pick=uniform,
             boot=boot_id(host)[:8],
             agent_cpu=lambda: agent_cpu_us(parent),
             started=started,

@@ -44,27 +44,34 @@ def read_container(files, group):
 
 
 def field(raw, name):
-    """The number behind ``name`` at the start of a line, or None; quicker than a whole table."""
-    at = raw.find(name)
-    if at < 0 or (at and raw[at - 1] != 10):
+    """The number of the line ``name number``, or None; quicker than a table of all lines."""
+    name += b" "
+    at = 0 if raw.startswith(name) else raw.find(b"\n" + name) + 1
+    if not at and not raw.startswith(name):
         return None
-    word = raw[at + len(name) :].split(None, 1)[:1]
-    return int(word[0]) if word and word[0].isdigit() else None
+    end = raw.find(b"\n", at)
+    word = raw[at + len(name) : end if end >= 0 else None].strip()
+    return int(word) if word.isdigit() else None
+
+
+def fields(files, path):
+    """A reader of single fields of one file; each None when the file is not there."""
+    raw = files.read(path) or b""
+    return lambda name: field(raw, name)
 
 
 def _version_2(files, group, reading):
     folder = group.folders["v2"]
-    stat = files.table(folder + "/cpu.stat") or {}
-    reading.count("cpu_usage_us", stat.get("usage_usec"))
-    reading.count("cpu_periods", stat.get("nr_periods"))
-    reading.count("cpu_throttled_periods", stat.get("nr_throttled"))
-    reading.count("cpu_throttled_us", stat.get("throttled_usec"))
+    stat = fields(files, folder + "/cpu.stat")
+    reading.count("cpu_usage_us", stat(b"usage_usec"))
+    reading.count("cpu_periods", stat(b"nr_periods"))
+    reading.count("cpu_throttled_periods", stat(b"nr_throttled"))
+    reading.count("cpu_throttled_us", stat(b"throttled_usec"))
     reading.glimpse("memory_current_bytes", files.number(folder + "/memory.current"))
     reading.glimpse("memory_peak_bytes", files.number(folder + "/memory.peak"))
-    events = files.table(folder + "/memory.events") or {}
-    reading.count("oom_kills", events.get("oom_kill"))
-    memory = files.table(folder + "/memory.stat") or {}
-    _memory_stat(reading, memory, "anon", "file", "file_dirty", "")
+    reading.count("oom_kills", fields(files, folder + "/memory.events")(b"oom_kill"))
+    memory = fields(files, folder + "/memory.stat")
+    _memory_stat(reading, memory, (b"anon", b"file", b"file_dirty"), b"")
     _processes(files, folder, reading)
     _bytes(reading, _io_stat(files.read(folder + "/io.stat")))
 
@@ -75,11 +82,11 @@ def _version_1(files, group, reading):
         used = files.number(folders["cpuacct"] + "/cpuacct.usage")
         reading.count("cpu_usage_us", None if used is None else used // 1000)
     if "cpu" in folders:
-        stat = files.table(folders["cpu"] + "/cpu.stat") or {}
-        reading.count("cpu_periods", stat.get("nr_periods"))
-        reading.count("cpu_throttled_periods", stat.get("nr_throttled"))
-        if "throttled_time" in stat:
-            reading.count("cpu_throttled_us", stat["throttled_time"] // 1000)
+        stat = fields(files, folders["cpu"] + "/cpu.stat")
+        reading.count("cpu_periods", stat(b"nr_periods"))
+        reading.count("cpu_throttled_periods", stat(b"nr_throttled"))
+        throttled = stat(b"throttled_time")
+        reading.count("cpu_throttled_us", None if throttled is None else throttled // 1000)
     if "memory" in folders:
         _memory_1(files, folders["memory"], group, reading)
     if "pids" in folders:
@@ -93,29 +100,28 @@ def _memory_1(files, folder, group, reading):
     reading.glimpse("memory_current_bytes", files.number(folder + "/memory.usage_in_bytes"))
     reading.glimpse("memory_peak_bytes", files.number(folder + "/memory.max_usage_in_bytes"))
     reading.count("oom_kills", _kills(files, folder))
-    memory = files.table(folder + "/memory.stat") or {}
-    limit = memory.get("hierarchical_memory_limit")
+    memory = fields(files, folder + "/memory.stat")
+    limit = memory(b"hierarchical_memory_limit")
     group.memory_limit = limit if limit is not None and limit < UNLIMITED else None
-    _memory_stat(reading, memory, "total_rss", "total_cache", "total_dirty", "total_")
+    _memory_stat(reading, memory, (b"total_rss", b"total_cache", b"total_dirty"), b"total_")
 
 
 def _kills(files, folder):
     """Kills in the group and right below it: version 1 counts each group alone."""
-    found = (files.table(folder + "/memory.oom_control") or {}).get("oom_kill")
+    found = fields(files, folder + "/memory.oom_control")(b"oom_kill")
     if found is None:
         return None  # before Linux 4.13
     for name in folders_below(files.prefix + folder):
-        inner = files.table("%s/%s/memory.oom_control" % (folder, name)) or {}
-        found += inner.get("oom_kill", 0)
+        found += fields(files, "%s/%s/memory.oom_control" % (folder, name))(b"oom_kill") or 0
     return found
 
 
-def _memory_stat(reading, memory, anon, file, dirty, prefix):
-    reading.glimpse("memory_anon_bytes", memory.get(anon))
-    reading.glimpse("memory_file_bytes", memory.get(file))
-    reading.glimpse("memory_dirty_bytes", memory.get(dirty))
-    reading.glimpse("memory_inactive_file_bytes", memory.get(prefix + "inactive_file"))
-    parts = [memory.get(prefix + "workingset_refault_" + kind) for kind in ("anon", "file")]
+def _memory_stat(reading, memory, kinds, prefix):
+    """``kinds`` are the names of anonymous, file and dirty memory in this version."""
+    for fact, name in zip(("anon", "file", "dirty"), kinds):
+        reading.glimpse("memory_%s_bytes" % fact, memory(name))
+    reading.glimpse("memory_inactive_file_bytes", memory(prefix + b"inactive_file"))
+    parts = [memory(prefix + b"workingset_refault_" + kind) for kind in (b"anon", b"file")]
     if None not in parts:
         reading.count("refaults", sum(parts))
 
@@ -123,8 +129,7 @@ def _memory_stat(reading, memory, anon, file, dirty, prefix):
 def _processes(files, folder, reading):
     reading.glimpse("pids_current", files.number(folder + "/pids.current"))
     reading.glimpse("pids_peak", files.number(folder + "/pids.peak"))
-    events = files.table(folder + "/pids.events") or {}
-    reading.count("pids_limit_hits", events.get("max"))
+    reading.count("pids_limit_hits", fields(files, folder + "/pids.events")(b"max"))
 
 
 def _bytes(reading, both):

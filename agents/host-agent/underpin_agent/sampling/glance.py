@@ -64,15 +64,15 @@ class Glance:
         raw = self._files.read(self._trees.v2 + path + "/cpu.stat") if self._trees.v2 else None
         if raw is None:
             return None
-        held[path] = field(raw, b"nr_throttled ")
-        return field(raw, b"usage_usec ")
+        held[path] = field(raw, b"nr_throttled")
+        return field(raw, b"usage_usec")
 
     def _began(self, key, group, span, held):
         """True when the container was not throttled before and now is, four times a second."""
         throttled = held.get(group.path)
         if throttled is None and "cpu" in group.folders:
             raw = self._files.read(group.folders["cpu"] + "/cpu.stat") or b""
-            throttled = field(raw, b"nr_throttled ")
+            throttled = field(raw, b"nr_throttled")
         if throttled is None:
             return False
         before, was = self._throttled.get(key, (throttled, False))
