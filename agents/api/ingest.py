@@ -57,17 +57,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
     """POST /enrol: 201 with the host's id and its token's tag, 202 while it waits for approval."""
     body = _read(request, messages.Enrol, messages.ENROL_LIMITS)
     check_enrolment(body.token)
-    application = Application(
-        token=body.token,
-        nonce=body.nonce,
-        secret_hash=body.secret_hash,
-        name=body.name or "unnamed host",
-        fingerprint=next((body.fp[name] for name in EVIDENCE if body.fp.get(name)), "")[:64],
-        labels=body.labels,
-        agent_version=body.agent,
-        address=client_address(request),
-        proof=body.proof,
-    )
+    application = _application(body, address=client_address(request))
     with database_within(DATABASE_SECONDS):
         enrolled = host_enrol(application, now=timezone.now())
     answer = {
@@ -170,6 +160,20 @@ def latest(request: HttpRequest) -> HttpResponse:
         raise NotFound(message)
     url = settings.PUBLIC_URL.rstrip("/") + PROGRAM_PATH
     return _json({"version": found.version, "sha256": found.sha256, "url": url})
+
+
+def _application(body: messages.Enrol, *, address: str) -> Application:
+    return Application(
+        token=body.token,
+        nonce=body.nonce,
+        secret_hash=body.secret_hash,
+        name=body.name or "unnamed host",
+        fingerprint=next((body.fp[name] for name in EVIDENCE if body.fp.get(name)), "")[:64],
+        labels=body.labels,
+        agent_version=body.agent,
+        address=address,
+        proof=body.proof,
+    )
 
 
 def _token(request: HttpRequest, *, method: str = "POST") -> agent_tokens.AgentToken:
