@@ -42,6 +42,7 @@ class Server:
         self.config, self.etag, self.rotate = {}, "", False
         self.answers = {}
         self.drop_every = 0
+        self.fate = None  # a function that gives a reply, DROP or None before each request
         self.url = ""
         self.lock = threading.Lock()
 
@@ -53,6 +54,9 @@ class Server:
         """``(status, body, headers)`` of one request, or ``DROP``."""
         with self.lock:
             self.requests.append((path, headers, body))
+            fate = self.fate() if self.fate else None
+            if fate not in (None, DROP):
+                return fate
             waiting = self.answers.get(path)
             if waiting and waiting[0] != DROP:
                 return waiting.pop(0)
@@ -61,7 +65,7 @@ class Server:
                 return DROP
             if self.drop_every and len(self.requests) % self.drop_every == 0:
                 return DROP
-            return found
+            return fate or found
 
     def on_enrol(self, _headers, body):
         """Any token but ``wrong`` is good; the same nonce and hash is the same host."""

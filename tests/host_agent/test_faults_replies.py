@@ -1,8 +1,11 @@
 """Servers in trouble: whatever they answer, never a tight loop, and back when they are back."""
 
+import random
+
 import pytest
 from underpin_agent import loop
 from underpin_agent.backoff import HEARTBEAT_CAP_SECONDS, uniform
+from underpin_agent.enrolment import secret_hash
 from underpin_agent.heartbeat import Standing
 
 from tests.host_agent.at_work import HOUR, Clock, collection, make_loop, run_for
@@ -138,3 +141,40 @@ def test_a_lost_reply_to_a_heartbeat_counts_on(server, state, host):
     server.answers["/hb"] = [DROP] * 10
     run_for(one, clock, HOUR)
     assert one.delivery.beat(one.delivery.facts.accepted).standing is Standing.FINE
+
+
+# ---- any order of troubles --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_happens_on_the_way_it_converges(server, state, host, seed):
+    """Random changes, renewals, restarts, lost replies and errors; the model is the last
+    collection, one host, one key, and generations that only rise."""
+    choose = random.Random(seed)
+    clock = Clock()
+    errors = [(503, {}, {}), (500, {}, {}), (429, {}, {"Retry-After": "3"}), (408, {}, {}), DROP]
+    server.fate = lambda: choose.choice(errors) if choose.random() < 0.35 else None
+    one, steps = make_loop(server, state, host, clock=clock, interval=300), 0
+    while steps < 60:
+        steps += 1
+        clock.sleep(one.cycle())
+        happens = choose.random()
+        if happens < 0.3:
+            value = collection("change %d" % steps, containers=choose.randint(0, 4))
+            one.collector.value = value
+        elif happens < 0.4:
+            server.rotate = True
+        elif happens < 0.5:
+            one = make_loop(server, state, host, one.collector.value, clock=clock, interval=300)
+    server.fate = None
+    run_for(one, clock, 2 * HOUR)
+    index = one.collector.index()
+    assert len(server.enrolments) == 1
+    assert server.root == index.root == one.delivery.facts.accepted
+    assert root_of(server.sections, server.containers) == index.root
+    assert set(index.bodies) <= set(server.blobs)
+    numbers = [number for number, _root in server.accepted]
+    assert numbers == sorted(set(numbers))
+    assert server.counters == sorted(server.counters)
+    assert (server.rotate, server.next_hash) == (False, "")
+    assert server.secret_hash == secret_hash(state.read("identity.json")["secret"])
