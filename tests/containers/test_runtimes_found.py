@@ -34,7 +34,7 @@ def mount_namespace(pid: int) -> int:
 @contextmanager
 def bare_runc(folder: Path) -> Iterator[str]:
     """A container of runc alone, without engine, shim or monitor; the name is its id."""
-    runc, name = str(tools.RUNC.require()), PREFIX + "runc"
+    runc, name = str(tools.RUNC.require()), f"{PREFIX}runc-{os.getpid()}"
     (folder / "rootfs").mkdir(parents=True)
     subprocess.run(["tar", "-x", "-C", folder / "rootfs"], input=busybox_archive(), check=True)
     subprocess.run([runc, "spec"], cwd=folder, check=True)

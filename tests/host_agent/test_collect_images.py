@@ -259,3 +259,18 @@ def test_a_layer_that_cannot_be_read_is_unknown(tmp_path):
     found, reason = login_files(machine, content_scan=True)
     assert found is None
     assert reason == "not present on this host"
+
+
+def test_layers_of_podman_are_searched_down_to_the_first(tmp_path):
+    store = "/var/lib/containers/storage"
+    machine = Machine(tmp_path).process(90, "conmon")
+    image = {"id": "a" * 64, "names": ["localhost/web:1"], "layer": "l2"}
+    layers = [{"id": "l1", "diff-size": 1}, {"id": "l2", "parent": "l1", "diff-size": 2}]
+    name = podman_images.big_data_name("sha256:" + "a" * 64)
+    machine.write(store + "/overlay-images/images.json", json.dumps([image, "odd"]))
+    machine.write("%s/overlay-images/%s/%s" % (store, "a" * 64, name), json.dumps({"config": {}}))
+    machine.write(store + "/overlay-layers/layers.json", json.dumps(layers))
+    machine.write(store + "/overlay/l1/diff/root/.ssh/id_rsa", "k")
+    machine.write(store + "/overlay/l2/diff/etc/x", "")
+    assert login_files(machine) == (None, "scan switched off")
+    assert login_files(machine, content_scan=True) == (["/root/.ssh/id_rsa"], None)

@@ -12,6 +12,9 @@ KEYS = ("authorized_keys", "authorized_keys2", "id_rsa", "id_dsa", "id_ecdsa", "
 LOCKED = ("", "*", "x")
 
 
+FOLDERS = {"overlay2": "overlay2/%s/diff", "overlay": "overlay/%s/diff", "vfs": "vfs/dir/%s"}
+
+
 def login_files(host, folder, chains, kept):
     """Sorted paths over the layers of ``chains`` in the store ``<root>/image/<driver>``. Raises
     ReadFailed.
@@ -22,18 +25,17 @@ def login_files(host, folder, chains, kept):
     for chain in chains:
         if chain not in kept:
             identity = host.line("%s/layerdb/sha256/%s/cache-id" % (folder, chain))
-            kept[chain] = in_layer(_content(host, folder, identity))
+            root, _, driver = folder.rpartition("/image/")
+            kept[chain] = in_layer(content(host, root, driver, identity))
         found.update(kept[chain])
     return sorted(found)
 
 
-def _content(host, folder, identity):
+def content(host, root, driver, identity):
     """The layer's files as a door of their own. Raises ReadFailed for drivers without folders."""
-    root, _, driver = folder.rpartition("/image/")
-    inner = {"overlay2": "%s/diff", "vfs": "dir/%s"}.get(driver)
-    if inner is None or "/" in identity:
-        raise ReadFailed(folder, "layers of this storage driver are no folders")
-    path = "%s/%s/%s" % (root, driver, inner % identity)
+    if driver not in FOLDERS or "/" in identity:
+        raise ReadFailed(root, "layers of this storage driver are no folders")
+    path = "%s/%s" % (root, FOLDERS[driver] % identity)
     if not host.exists(path):
         raise Absent(path, "ENOENT")
     return ContainedHost(host.root.rstrip("/") + path)

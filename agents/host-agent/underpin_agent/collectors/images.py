@@ -46,7 +46,8 @@ def _rows(context, gathering, engine):
     if engine.kind == "docker":
         return _docker_rows(context, gathering, engine)
     if engine.kind == "podman" and engine.store:
-        return podman_images.read(context.host, gathering, engine.store)
+        kept = {} if context.options.get(_SCAN) else None
+        return podman_images.read(context.host, gathering, engine.store, kept)
     if engine.kind == "containerd" and _has_cri(context):
         gathering.missing("", "containerd keeps images in its own database", needs="client program")
     return []

@@ -3,12 +3,14 @@
 import base64
 
 from ..reading import Absent, ReadFailed
+from . import image_content
 from .gathering import names_or_none
 from .image_facts import image_row, read_json
 
 
-def read(host, gathering, store):
-    """Rows of all named images below ``store``; an absent store has none."""
+def read(host, gathering, store, kept=None):
+    """Rows of all named images below ``store``; an absent store has none. ``kept`` remembers
+    searched layers; None: the content scan is off."""
     rows = []
     for name in names_or_none(host, store):
         if not name.endswith("-images"):
@@ -21,8 +23,37 @@ def read(host, gathering, store):
         sizes = _layer_sizes(host, "%s/%s-layers" % (store, name[: -len("-images")]))
         rows_of = listed if isinstance(listed, list) else []
         named = [one for one in rows_of if isinstance(one, dict) and one.get("names")]
-        rows += [_row(host, gathering, folder, image, sizes) for image in named]
+        for image in named:
+            row = _row(host, gathering, folder, image, sizes)
+            if kept is not None:
+                driver = name[: -len("-images")]
+                layer = str(image.get("layer") or "")
+                _search(host, gathering, row, (store, driver, layers_of(layer, sizes)), kept)
+            rows.append(row)
     return rows
+
+
+def _search(host, gathering, row, place, kept):
+    store, driver, layers = place
+    found = set()
+    try:
+        for layer in layers:
+            if layer not in kept:
+                files = image_content.content(host, store, driver, layer)
+                kept[layer] = image_content.in_layer(files)
+            found |= kept[layer]
+        row["login_files"] = sorted(found)
+    except ReadFailed as failure:
+        gathering.failed("[].login_files", failure, "read access to the runtime's storage")
+
+
+def layers_of(layer, sizes):
+    """Ids of a layer and all below it, as far as they are listed."""
+    found = []
+    while layer in sizes and layer not in found:
+        found.append(layer)
+        layer = sizes[layer][0]
+    return found
 
 
 def _row(host, gathering, folder, image, sizes):
