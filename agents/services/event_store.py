@@ -78,7 +78,8 @@ def _in_order(message: SentEvents) -> tuple[list[int], list[Declared]]:
 
 def _locked(host_id: uuid.UUID | str) -> Host:
     """The host, locked against other messages of it."""
-    host = Host.unscoped.select_for_update(no_key=True).get(pk=host_id)
+    rows = Host.unscoped.select_for_update(no_key=True, of=("self",)).select_related("live")
+    host = rows.get(pk=host_id)
     agent_keys.check_state(host)
     return host
 
@@ -138,7 +139,7 @@ def _joined(declared: tuple[Declared, ...]) -> list[Declared]:
 
 def _note_skew(host: Host, seconds: int) -> None:
     """Keep by how much the host's clock is ahead; nothing is refused for it."""
-    live = HostLive.objects.filter(host=host)
-    known = live.values_list("clock_skew_seconds", flat=True).first()
+    live = getattr(host, "live", None)
+    known = live.clock_skew_seconds if live else None
     if known is None or abs(known - seconds) >= SKEW_STEP_SECONDS:
-        live.update(clock_skew_seconds=seconds)
+        HostLive.objects.filter(host=host).update(clock_skew_seconds=seconds)
