@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from agents.services.blob_sweep import blobs_sweep
 from agents.services.event_retention import events_sweep
 from agents.services.last_seen import write_last_seen as write
 from agents.services.samples import samples_tend
@@ -30,3 +31,9 @@ def sweep_events() -> int:
 def sweep_silence() -> int:
     """Note who fell silent and who is back; a second run finds nobody."""
     return silence_sweep()
+
+
+@shared_task(name="agents.sweep_blobs", ignore_result=True)
+def sweep_blobs() -> int:
+    """Delete bodies that no host ever linked; a second run finds fewer or none."""
+    return blobs_sweep()

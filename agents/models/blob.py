@@ -24,6 +24,7 @@ class Blob(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["workspace", "digest"], name="blob_once_per_workspace"),
         ]
+        indexes: ClassVar = [models.Index(fields=["stored_at"], name="blob_by_age")]
 
     def __str__(self) -> str:
         return self.digest[:12]

@@ -196,6 +196,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-silence": {"task": "agents.sweep_silence", "schedule": 30},
     "sweep-events": {"task": "agents.sweep_events", "schedule": 600},
     "tend-samples": {"task": "agents.tend_samples", "schedule": 600},
+    "sweep-blobs": {"task": "agents.sweep_blobs", "schedule": 21_600},
 }
 
 LOGGING = {
