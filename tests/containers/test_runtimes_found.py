@@ -110,7 +110,11 @@ def expected(
         folder.mkdir(mode=0o711)
         stack.callback(folder.rmdir)
         root = stack.enter_context(podman.installed(folder / "root"))
-        add(root.run(PREFIX + "podman"), name=PREFIX + "podman", runtime="podman")
+        add(
+            root.run(PREFIX + "podman", "--restart=on-failure:3"),
+            name=PREFIX + "podman",
+            runtime="podman",
+        )
         user = stack.enter_context(podman.installed(folder / "user", uid=USER_ID))
         add(user.run(PREFIX + "rootless"), name=PREFIX + "rootless", runtime="podman:daemon")
         name = stack.enter_context(bare_runc(tmp_path_factory.mktemp("runc")))
@@ -122,6 +126,14 @@ def expected(
         inode = stack.enter_context(bare_namespaces())
         found[f"ns-{inode}"] = {"runtime": "unknown", "state": "running"}
         yield found
+
+
+@pytest.fixture(scope="module")
+def whole(expected: dict[str, dict[str, str]]) -> dict[str, Any]:
+    """One collection with all rights, while the expected containers run."""
+    assert expected
+    collection: dict[str, Any] = rights.as_root(collect)
+    return collection
 
 
 def seen(expected: dict[str, dict[str, str]], collection: dict[str, Any]) -> dict[str, Any]:
@@ -158,9 +170,9 @@ def key_of(expected: dict[str, dict[str, str]], runtime: str) -> str:
 
 
 def test_root_finds_every_container_with_name_and_runtime(
-    expected: dict[str, dict[str, str]],
+    expected: dict[str, dict[str, str]], whole: dict[str, Any]
 ) -> None:
-    found = seen(expected, rights.as_root(collect))
+    found = seen(expected, whole)
     all_of_them = dict.fromkeys(("docker", "podman", "runc", "containerd"), "bundle") | {
         "unknown": "none"
     }
@@ -168,7 +180,7 @@ def test_root_finds_every_container_with_name_and_runtime(
 
 
 def test_no_container_needs_the_api_of_its_runtime(
-    expected: dict[str, dict[str, str]], docker_engine: DockerEngine
+    expected: dict[str, dict[str, str]], whole: dict[str, Any], docker_engine: DockerEngine
 ) -> None:
     """The same containers are found when the engine's socket is not there for the agent."""
 
@@ -188,15 +200,17 @@ def test_no_container_needs_the_api_of_its_runtime(
         if row["key"] == key_of(expected, "docker")
     )
     assert engines[key]["api"] != "ok"
-    assert seen(expected, collection) == seen(expected, rights.as_root(collect))
+    assert seen(expected, collection) == seen(expected, whole)
 
 
-def test_two_capabilities_find_every_container(expected: dict[str, dict[str, str]]) -> None:
+def test_two_capabilities_find_every_container(
+    expected: dict[str, dict[str, str]], whole: dict[str, Any]
+) -> None:
     def work() -> Any:
         return collect()
 
     collection = rights.with_capabilities(work, rights.DAC_READ_SEARCH, rights.SYS_PTRACE)
-    assert seen(expected, collection) == seen(expected, rights.as_root(collect))
+    assert seen(expected, collection) == seen(expected, whole)
 
 
 def test_without_rights_what_has_an_id_is_found_and_the_rest_is_said(
@@ -226,3 +240,30 @@ def test_the_group_of_the_engine_is_enough_for_its_names(
     row = seen({key: expected[key]}, collection)
     assert row == {key: {**expected[key], "runtime_reference": "api"}}
     assert "containers[].restart.policy" not in unknown_paths(collection, key)
+
+
+def posture_of(collection: dict[str, Any], key: str) -> dict[str, Any]:
+    (row,) = (row for row in collection["containers"] if row["key"] == key)
+    posture: dict[str, Any] = row["posture"]["facts"]
+    return posture
+
+
+def test_podman_keeps_its_settings_in_a_database_that_is_read(
+    expected: dict[str, dict[str, str]], whole: dict[str, Any]
+) -> None:
+    root = posture_of(whole, key_of(expected, "podman"))
+    assert root["restart"] == {"policy": "on-failure", "max_retries": 3}
+    assert root["health"]["defined"] is False
+    assert root["log"]["driver"] == "k8s-file"
+    images = whole["sections"]["images"]["facts"]["items"]
+    assert podman.IMAGE in {tag for image in images for tag in image.get("tags", ())}
+
+
+def test_scans_find_what_lies_in_a_real_container(expected: dict[str, dict[str, str]]) -> None:
+    options = {"set_id_scan": True, "content_scan": True}
+    collection = rights.as_root(lambda: collect(options=options))
+    for runtime in ("docker", "podman", "runc"):
+        posture = posture_of(collection, key_of(expected, runtime))
+        assert posture["set_id_files"] == []
+        assert posture["files"]["shells"] == ["/bin/busybox", "/bin/sh"]
+        assert posture["files"]["tools"] == ["/bin/nc"]
