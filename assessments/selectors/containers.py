@@ -73,9 +73,11 @@ def containers_list(
 ) -> tuple[tuple[ContainerRow, ...], Page[Any], Host | None]:
     """One page of the containers that are there now. Five queries at most."""
     rows = Container.objects.of(workspace).filter(gone_at__isnull=True)
-    rows = rows.exclude(host__state=HostState.RETIRED).annotate(worst=worst_of("container"))
+    rows = rows.annotate(worst=worst_of("container"))
     if filters.host:
         rows = rows.filter(host_id=filters.host)
+    else:
+        rows = rows.exclude(host__state=HostState.RETIRED)
     if filters.level is not None:
         rows = rows.filter(worst=filters.level)
     if filters.q:

@@ -51,9 +51,12 @@ def condition_of(row: HostRow, summary: HostSummary, *, silence: Silence) -> Hos
         silent_since=_silent_since(row, silence),
         is_forked=host.state == HostState.FORKED,
         live=getattr(host, "live", None),
-        served=built.version if built and row.is_outdated else "",
+        served=built.version if built and row.is_outdated and not is_retired else "",
         is_other_program=bool(
-            same_version and summary.agent_digest and summary.agent_digest != digest
+            same_version
+            and not is_retired
+            and summary.agent_digest
+            and summary.agent_digest != digest
         ),
         program_digest=summary.agent_digest,
     )

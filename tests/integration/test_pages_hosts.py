@@ -310,6 +310,10 @@ def test_a_retired_host_keeps_its_page_and_offers_nothing(estate: Estate, admin:
     text = words_of(admin, host)
     assert "This host was retired" in text
     assert "legacy" in text  # its containers are still told
+    assert "outdated:" not in text
+    for name in ("containers", "findings"):
+        assert "legacy" in admin.get(reverse(name), {"host": str(host.pk)}).text
+        assert "legacy" not in admin.get(reverse(name)).text
     assert reverse("hosts-move") not in text
     assert reverse("hosts-assign") not in text
 
