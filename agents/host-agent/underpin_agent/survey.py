@@ -17,9 +17,7 @@ RIGHTS = re.compile(r"^(?:Uid|Gid|Groups|Cap\w+|NoNewPrivs|Seccomp):.*", re.MULT
 LIMITS = (  # controller, file of version 1, file of version 2
     ("memory", "memory.limit_in_bytes", "memory.max"),
     ("cpu", "cpu.cfs_quota_us", "cpu.max"),
-    ("cpu", "cpu.shares", "cpu.weight"),
     ("pids", "pids.max", "pids.max"),
-    ("cpuset", "cpuset.cpus", "cpuset.cpus"),
 )
 
 

@@ -20,8 +20,14 @@ def listening_paths(host, pid):
 
 
 def listening_sockets(host, pid):
-    """``[(inode, path)]`` in the network namespace of ``pid``. Raises ReadFailed."""
-    return parse_unix_sockets(host.read("/proc/%s/net/unix" % pid, 4_194_304))
+    """``[(inode, path)]`` in the network namespace of ``pid``, read once for each. Raises
+    ReadFailed."""
+    try:
+        network = host.link("/proc/%s/ns/net" % pid)
+    except ReadFailed:
+        network = str(pid)
+    path = "/proc/%s/net/unix" % pid
+    return host.once("unix " + network, lambda: parse_unix_sockets(host.read(path, 4_194_304)))
 
 
 def parse_unix_sockets(text):
@@ -36,6 +42,10 @@ def parse_unix_sockets(text):
 
 def socket_inodes(host, pid):
     """Inode numbers (text) of the sockets a process holds. Raises ReadFailed."""
+    return host.once("sockets %d" % pid, lambda: _socket_inodes(host, pid))
+
+
+def _socket_inodes(host, pid):
     found = set()
     folder = "/proc/%d/fd" % pid
     with host.folder(folder) as opened:

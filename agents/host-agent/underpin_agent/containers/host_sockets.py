@@ -3,6 +3,7 @@
 import os
 import re
 
+from ..collectors.unix_sockets import socket_inodes
 from ..reading import Absent, ReadFailed
 
 ACCEPTS = 0x0001_0000  # __SO_ACCEPTCON, include/uapi/linux/net.h
@@ -58,23 +59,12 @@ def _held_by_daemons(host, processes):
         if process.comm not in DAEMONS or process.kernel_thread or process.zombie:
             continue
         try:
-            folder = "/proc/%d/fd" % process.pid
-            with host.folder(folder) as opened:
-                for name in os.listdir(opened.fd)[:4096]:
-                    held.update(_socket_inode(opened, name))
-        except (Absent, OSError):
+            held.update(map(int, socket_inodes(host, process.pid)))
+        except Absent:
             continue  # ended meanwhile
         except ReadFailed as failure:
             failed = failure
     return held, failed
-
-
-def _socket_inode(folder, name):
-    try:
-        text = folder.link(name)
-    except Absent:
-        return ()  # closed meanwhile
-    return (int(text[8:-1]),) if text.startswith("socket:[") else ()
 
 
 def resolved(host, path):
