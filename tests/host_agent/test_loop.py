@@ -160,6 +160,32 @@ def test_a_refused_index_is_left_alone_for_an_hour_and_counted(server, state, ho
     assert server.remarks == [{"counts": {"requests_refused": 1}}]
 
 
+# ---- waiting for approval ---------------------------------------------------------------------
+
+
+def test_a_host_that_waits_for_approval_sends_no_facts_and_then_all(server, state, host):
+    clock, rows = Clock(), Rows(2)
+    one = make_loop(server, state, host, clock=clock, samples=rows)
+    server.answers["/hb"] = [(204, None, {})] * 30
+    for number in range(30):
+        one.collector.value = collection("change %d" % number)
+        clock.sleep(one.cycle())
+    assert set(server.paths()) == {"/enrol", "/hb"}
+    assert len(rows.rows) == 2
+    run_for(one, clock, 120)
+    assert server.root == one.collector.index().root
+    assert server.samples == [{"n": 0}, {"n": 1}]
+
+
+def test_a_self_check_while_waiting_for_approval_costs_no_hour(server, state, host):
+    clock = Clock()
+    one = make_loop(server, state, host, clock=clock)
+    server.answers["/index"] = [(403, {"e": "pending"}, {})]
+    one.cycle()
+    run_for(one, clock, 300)
+    assert server.root == one.collector.index().root
+
+
 # ---- the daily self-check ---------------------------------------------------------------------
 
 

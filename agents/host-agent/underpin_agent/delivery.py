@@ -72,7 +72,8 @@ class Delivery:
     def _after_heartbeat(self, index, *, wanted):
         if self.facts.is_due(index, wanted=wanted):
             return self.facts.send(index, self.keys.token, wanted=wanted)
-        if index.root != self.facts.accepted or self._clock() < self._report_at:
+        is_known = self.facts.generation > 0 and index.root == self.facts.accepted
+        if not is_known or self._clock() < self._report_at:
             return Outcome(Standing.FINE)
         return self._report()
 

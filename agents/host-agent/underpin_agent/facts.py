@@ -40,10 +40,13 @@ class Facts:
         self._refused = ("", 0.0)  # root that the server does not take, and until when
 
     def is_due(self, index, *, wanted):
-        """Whether an index is to be sent; ``wanted``: the server asks for it."""
-        if not wanted and index.root == self.accepted and not self.full.is_due():
-            if self._base is None:
-                self._base = Base(index)  # the server took it before the agent's restart
+        """Whether an index is to be sent; ``wanted``: the server asks for it.
+
+        A server that does not ask has this root, or takes no facts yet: it will ask then.
+        """
+        if not wanted and not self.full.is_due():
+            if self._base is None or index.root != self.accepted:
+                self._note(index)
             return False
         root, until = self._refused
         return index.root != root or self._clock() >= until
@@ -133,13 +136,16 @@ class Facts:
         return Outcome(Standing.BROKEN, "blobs", detail=detail)
 
     def _accept(self, index, way):
-        self.accepted = index.root
-        self._base = Base(index)
-        self._refused = ("", 0.0)
         if way.whole:
             self.full.done()
-        self._save()
+        self._note(index)
         return Outcome(Standing.FINE, "index")
+
+    def _note(self, index):
+        """The server has these facts."""
+        self.accepted, self._base = index.root, Base(index)
+        self._refused = ("", 0.0)
+        self._save()
 
     def _failed(self, reply, path, index):
         standing = standing_of(reply)

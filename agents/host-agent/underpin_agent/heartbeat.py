@@ -46,6 +46,8 @@ def standing_of(reply):
         return Standing.CLONE
     if reply.status in (408, 429) or reply.status >= 500:
         return Standing.BUSY
+    if reply.status == 403 and reply.body.get("e") == "pending":
+        return Standing.BUSY  # somebody has to approve this host first
     return {410: Standing.GONE, 426: Standing.OLD}.get(reply.status, Standing.BROKEN)
 
 
