@@ -3,14 +3,15 @@
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from tests.support import postgres, process, tools
+
+EXIT_SECONDS = 10.0
 
 
 @dataclass
@@ -40,31 +41,48 @@ class FragilePostgres:
 
     def kill(self) -> None:
         """``kill -9`` of the server; returns when its children have noticed."""
-        family = self._family()
-        os.kill(family[0].pid, signal.SIGKILL)
+        parent = self._pid()
+        children = children_of(parent)
+        os.kill(parent, signal.SIGKILL)
         if self.service is not None:
             self.service.process.wait(10)
             self.service = None
-        psutil.wait_procs(family, timeout=10)
+        end = time.monotonic() + EXIT_SECONDS
+        while any(Path(f"/proc/{child}").exists() for child in children):
+            if time.monotonic() > end:
+                message = "children of the killed server live on"
+                raise process.ServiceError(message)
+            time.sleep(process.POLL_SECONDS)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Stop every process of it in its tracks for the length of the block."""
-        family = self._family()
-        for one in family:
-            one.suspend()
+        parent = self._pid()
+        os.kill(parent, signal.SIGSTOP)  # first, so that it makes no more children
+        children = children_of(parent)
         try:
+            for child in children:
+                os.kill(child, signal.SIGSTOP)
             yield
         finally:
-            for one in reversed(family):
-                one.resume()
+            for one in (*children, parent):
+                os.kill(one, signal.SIGCONT)
 
-    def _family(self) -> list[psutil.Process]:
+    def _pid(self) -> int:
         if self.service is None:
             message = "the server does not run"
             raise process.ServiceError(message)
-        parent = psutil.Process(self.service.process.pid)
-        return [parent, *parent.children(recursive=True)]
+        return self.service.process.pid
+
+
+def children_of(parent: int) -> list[int]:
+    """The processes that have ``parent`` (proc_pid_stat(5): the second field after the name)."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(path.parent.name))
+    return found
 
 
 @contextmanager
