@@ -4,6 +4,7 @@ Criticality moves the impact of a host's findings; the labels ``criticality``, `
 ``owner`` hold for its containers and are read by checks. A change of either judges the host anew.
 """
 
+import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -83,7 +84,19 @@ def host_assign(
 def _store(
     caller: Caller, hosts: Sequence[Host], changes: Iterable[audit.Change], *, now: datetime
 ) -> None:
-    Host.unscoped.bulk_update(hosts, COLUMNS, batch_size=500)
+    # One statement per distinct outcome, of which there are few: with Django's bulk update 5,000
+    # hosts took four times as long.
+    alike: dict[tuple[str, str, int], list[Host]] = {}
+    for host in hosts:
+        outcome = (
+            host.criticality,
+            json.dumps(host.labels, sort_keys=True),
+            host.assignment_number,
+        )
+        alike.setdefault(outcome, []).append(host)
+    for same in alike.values():
+        values = {name: getattr(same[0], name) for name in COLUMNS}
+        Host.unscoped.filter(pk__in=[host.pk for host in same]).update(**values)
     audit.record_many(caller.workspace, changes, actor=caller.user.email, now=now)
     forget_after_commit(host.pk for host in hosts)
 
