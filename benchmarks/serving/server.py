@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +28,18 @@ class Server:
 
 @contextmanager
 def serving(
-    application: str, *, folder: Path, environment: Mapping[str, str], threads: int = 4
+    application: str,
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    threads: int = 4,
+    options: Sequence[str] = (),
 ) -> Iterator[Server]:
     """``application`` (``module:name``) behind granian with one worker."""
     port = process.free_port()
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1", "--blocking-threads", str(threads)]
-    command += ["--no-ws", "--log-level", "warning", application]
+    command += ["--no-ws", "--log-level", "warning", *options, application]
     chosen = {**environment, "PYTHONPATH": f"{ROOT}:{ROOT}/agents/host-agent"}
     log = folder / f"{application.replace(':', '.')}.log"
     service = process.start(application, command, log=log, environment=chosen)

@@ -45,7 +45,7 @@ JUDGE = """
 from django.utils import timezone
 from workbench.core.models import WorkItem
 from workbench.core.work import items
-items.run_due(clock=timezone.now, limit=500)
+print(items.run_due(clock=timezone.now, limit=10))
 print(list(WorkItem.objects.exclude(last_error="").values_list("kind", "last_error")))
 """
 
@@ -261,4 +261,7 @@ def assert_still_well(server: Workbench, agents: Agents) -> None:
     good = WireAgent(server.post, name="good")
     assert good.enrol(agents.token).status == 201
     assert good.heartbeat().status == 204
-    assert server.manage("shell", "-v", "0", "-c", JUDGE).strip() == "[]"
+    served = "10"
+    while served == "10":
+        served, faults = server.manage("shell", "-v", "0", "-c", JUDGE).split("\n", 1)
+        assert faults.strip() == "[]"
