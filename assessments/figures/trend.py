@@ -32,7 +32,7 @@ def trend(bins: Sequence[Bin], *, top: float, name: str, description: str) -> st
     ):
         path = _bars(heights, top)
         if path:
-            parts.append(svg.element("path", {"d": path} | paint(colour)))
+            parts.append(svg.element("path", {"d": path, **paint(colour)}))
     return svg.drawing(WIDTH, HEIGHT, *parts, name=name, description=description)
 
 

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from underpin_agent.sampling import schedule
+from underpin_agent.sampling import budget
 from underpin_agent.sampling.schedule import CONTAINER, HOST, TASKS, Schedule
 
 BUDGET = 0.005
@@ -66,7 +66,7 @@ def test_noise_of_the_host_leaves_the_containers_their_attention():
         return noisy if target.tier == HOST else {"cpu": 1.0 if now > 900 else 0.0}
 
     drive(plan, 900, rates=rates)
-    assert plan.buckets[HOST].tokens < schedule.HOT_TOKENS
+    assert plan.buckets[HOST].tokens < budget.HOT_TOKENS
     plan.alarm("a", 901.0)
     log = drive(plan, 60, start=901.0, rates=rates)
     first = next(now for now, _tier, key in log if key == "a")

@@ -11,17 +11,17 @@ the cold ones most; over sixty seconds nothing may exceed twice the budget.
 
 import heapq
 
+from .budget import WINDOW_SECONDS, Bucket, Consumption
+
 HOST, CONTAINER, TASKS, GLANCE = "host", "container", "tasks", "glance"
 # A glance every 6 s finds 10 throttled periods a second within 10 s, wherever they begin.
 INTERVALS = {HOST: (10, 2, 30), CONTAINER: (10, 2, 60), TASKS: (30, 5, 120), GLANCE: (6, 6, 60)}
 SHARES = {HOST: 0.1, GLANCE: 0.3, CONTAINER: 0.3, TASKS: 0.2}  # a tenth is for facts
 COST_WEIGHT, RATE_WEIGHT = 0.3, 0.2
 WARM_UP_SAMPLES, FIRST_SAMPLES, FIRST_SECONDS = 4, 6, 2.0
-HOT_SECONDS, HOT_INTERVAL, HOT_TOKENS = 30.0, 2.0, 10.0
+HOT_SECONDS, HOT_INTERVAL = 30.0, 2.0
 BUCKETS = {HOST: 30.0, CONTAINER: 120.0}
-REFILL_PER_SECOND = 0.1
 JITTER = 0.1
-WINDOW_SECONDS = 60.0
 PRESSURE_HALVES, PRESSURE_SECONDS = 0.4, 10.0
 MAX_HOT = 30
 DEFAULT_COST = 0.0002
@@ -75,52 +75,6 @@ class Target:
             grown = (1 - RATE_WEIGHT) * (variance + RATE_WEIGHT * away * away)
             self.statistics[name] = (mean + RATE_WEIGHT * away, grown)
         return worst if self.samples > WARM_UP_SAMPLES else 0.0
-
-
-class Bucket:
-    """Tokens for attention."""
-
-    __slots__ = ("at", "limit", "tokens")
-
-    def __init__(self, limit):
-        self.limit = self.tokens = limit
-        self.at = None
-
-    def take(self, now):
-        """True when a hot phase may begin."""
-        if self.at is not None:
-            grown = (now - self.at) * REFILL_PER_SECOND
-            self.tokens = min(self.limit, self.tokens + max(0.0, grown))
-        self.at = now
-        if self.tokens < HOT_TOKENS:
-            return False
-        self.tokens -= HOT_TOKENS
-        return True
-
-
-class Consumption:
-    """Own processor time over the last minute, in cores."""
-
-    __slots__ = ("points",)
-
-    def __init__(self):
-        self.points = []
-
-    def note(self, now, total):
-        """Remember the total so far, once a second."""
-        points = self.points
-        if not points or now - points[-1][0] >= 1.0:
-            points.append((now, total))
-        while len(points) > 1 and points[1][0] <= now - WINDOW_SECONDS:
-            points.pop(0)
-
-    def share(self, total):
-        """What was used since the oldest point, over a whole minute."""
-        return (total - self.points[0][1]) / WINDOW_SECONDS if self.points else 0.0
-
-    def frees_at(self):
-        """When the oldest point leaves the window."""
-        return self.points[1][0] + WINDOW_SECONDS if len(self.points) > 1 else 0.0
 
 
 class Schedule:
