@@ -10,6 +10,7 @@ from typing import Any
 
 from agents.facts.collection import collection_root, containers_of, sections_of
 from agents.facts.document import build_document
+from agents.facts.samples import HostSamples
 from agents.services.local_agent import program_build
 from assessments.catalogue.loader import load_catalogue
 from assessments.judging import judge_in_full
@@ -67,6 +68,7 @@ def assess_here(*, root: str, now: datetime) -> LocalAssessment:
         policy=catalogue.policy,
         now=now,
         collected_at=now,
+        samples=HostSamples(reason="looked at once; what is consumed needs an agent that runs"),
     )
     judgement = judge_in_full(document, catalogue, facts_digest=collection_root(collection))
     name = document.get("host", {}).get("name") or "this host"
