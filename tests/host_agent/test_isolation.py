@@ -226,6 +226,21 @@ def test_facts_that_nobody_can_confirm_become_unknown(monkeypatch, tree, agent, 
     assert one.trouble == ""
 
 
+def test_a_host_that_cannot_be_seen_is_not_looked_at_all_the_time(monkeypatch, tmp_path, clock):
+    def work_in_vain(*_arguments):
+        end = time.process_time() + 0.3
+        while time.process_time() < end:
+            pass
+        raise ValueError
+
+    monkeypatch.setattr(isolation, "Reader", work_in_vain)
+    one = Isolated(str(tmp_path), clock=clock)
+    for _ in range(30):
+        assert "ValueError" in one.index().sections["host"]["err"]
+        clock.now += 60
+    assert 0.3 < one.cpu < 5
+
+
 def test_a_stuck_collector_is_not_started_twice(monkeypatch, tree, agent, clock):
     started = tree.write("/started")
 

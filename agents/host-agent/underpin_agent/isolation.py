@@ -75,7 +75,7 @@ class Isolated:
             self._index = self._made(now)
             spent = time.process_time() - own + self._children.cpu - children
             self.cpu += spent
-            if not first:
+            if not first or self._blindness:
                 self.schedule.budget.charge(spent)
         self._tell(self._blindness or self.schedule.trouble(now))
         return self._index

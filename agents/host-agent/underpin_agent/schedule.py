@@ -65,7 +65,7 @@ class Schedule:
     def may_start(self, now):
         """Whether the budget pays for a look at the process table now."""
         self.budget.refill(now)
-        return self.first or self.budget.tokens > 0
+        return self.budget.tokens > 0 or (self.first and self.budget.tokens == 0)
 
     def observe(self, marks):
         """Take ``{container: mark}`` of the process table: new and changed ones are due."""
