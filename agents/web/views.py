@@ -82,7 +82,7 @@ def agent_daemonset(request: HttpRequest) -> HttpResponse:
     server = server_address(request)
     context = {"server": server, "is_plain_http": is_plain_http(server), "program_name": NAME}
     return render(
-        request, "agent_daemonset.yaml", context, content_type="text/plain; charset=utf-8"
+        request, "agent_daemonset.txt", context, content_type="text/plain; charset=utf-8"
     )
 
 
