@@ -2,11 +2,14 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agents.facts.canonical import canonical_bytes, digest, root_digest
@@ -25,7 +28,7 @@ from agents.selectors.facts import facts_of
 from agents.services.events import FACTS_CHANGED
 from agents.services.last_seen import write_last_seen
 from tests.support.joined import Estate, client_post, enrolled_agent, enrolment_secret, make_estate
-from tests.support.wire_agent import WireAgent
+from tests.support.wire_agent import Answer, WireAgent
 from workbench.core.models import AuditEntry, WorkItem
 
 pytestmark = pytest.mark.django_db
@@ -334,3 +337,58 @@ def test_workspaces_share_no_bodies(agent: WireAgent) -> None:
     agent.index({"kernel": KERNEL}, number=1)
     stranger.index({"kernel": KERNEL}, number=1)
     assert Blob.objects.count() == 2
+
+
+# ---- cost ---------------------------------------------------------------------------------------
+
+
+def blobs_of(agent: WireAgent, *bodies: dict[str, Any]) -> Answer:
+    raws = [canonical_bytes(one) for one in bodies]
+    message = {"blobs": {digest(raw): raw.decode() for raw in raws}}
+    headers = {"Authorization": agent.authorization()}
+    return client_post("/i/v1/blobs", json.dumps(message).encode(), headers)
+
+
+def test_bodies_that_come_before_their_index_are_kept(agent: WireAgent) -> None:
+    assert blobs_of(agent, KERNEL, IDENTITY, POSTURE).body == {"stored": 3, "bad": []}
+    assert not HostSection.objects.exists()
+    answer = agent.index({"kernel": KERNEL}, {"c1": (IDENTITY, POSTURE)}, number=1, inline={})
+    assert answer.body == {"gen": 1, "need": []}
+    facts = facts_of(agent.host_id)
+    assert facts is not None
+    assert (facts.sections, facts.containers[0].posture) == ({"kernel": KERNEL}, POSTURE)
+
+
+def containers(count: int) -> dict[str, tuple[Any, Any]]:
+    return {f"c{place}": (body(id=str(place)), POSTURE) for place in range(count)}
+
+
+def test_the_queries_of_each_request_are_known(estate: Estate) -> None:
+    """They do not grow with what a host has, up to 500 of a kind."""
+    counted: list[list[int]] = []
+    # What the workspace holds is summed up once in five minutes.
+    enrolled_agent(estate).index({"kernel": KERNEL}, number=1)
+    for size in (2, 60):
+        agent = WireAgent(client_post, name=f"host-{size}")
+        secret = enrolment_secret(estate.workspace)
+        new = [body(new=place, size=size) for place in range(size)]
+        requests = [
+            lambda agent=agent, secret=secret: agent.enrol(secret),
+            lambda agent=agent: agent.heartbeat(),
+            lambda agent=agent: agent.heartbeat(),
+            lambda agent=agent, size=size: agent.index({}, containers(size), number=1),
+            lambda agent=agent, size=size: agent.index({}, containers(size), number=2),
+            lambda agent=agent, new=new: blobs_of(agent, *new),
+            lambda agent=agent, new=new: blobs_of(agent, *new),
+        ]
+        counted.append([queries_of(request) for request in requests])
+    few, many = counted
+    assert few == many
+    # enrolled, looked up, unchanged, all new, all the same, bodies new, bodies known
+    assert many == [11, 1, 0, 17, 7, 7, 2]
+
+
+def queries_of(ask: Callable[[], Answer]) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        assert ask().status in {200, 201, 204}
+    return len(queries)
