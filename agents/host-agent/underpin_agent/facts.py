@@ -71,6 +71,7 @@ class Facts:
                 return stopped
             if not needed:
                 return self._accept(index, way)
+            way = way._replace(inline=False)  # those that went along are stored already
         self._give_up("indexes_incomplete", index)
         return Outcome(Standing.BROKEN, "index", detail="the server never had enough")
 
