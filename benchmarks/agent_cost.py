@@ -59,7 +59,8 @@ for cycle in range(cycles):
     row = array.array("d", [cpu() - before, time.monotonic() - start, *memory()])
     rows[4 * cycle : 4 * cycle + 4] = row
     now[0] += 60.0
-    oldest = max(oldest, now[0] - min(one.read_at for one in agent.schedule.items.values()))
+    ages = [now[0] - (one.read_at or now[0]) for one in agent.schedule.items.values()]
+    oldest = max(oldest, *ages)
 failed = [name for name, entry in found.sections.items() if not isinstance(entry, str)]
 print(json.dumps({
     "rows": [list(rows[4 * n : 4 * n + 4]) for n in range(cycles)], "failed": failed,
