@@ -157,9 +157,13 @@ def _detail(kind: str, details: Mapping[str, Any]) -> str:
     more = _part(what, "attributes")
     if kind.startswith("login."):
         return _person(who)
+    if kind.startswith("container."):
+        return _text(_part(details, "where").get("image_reference"))
     words = [_text(what.get("reason"))]
     if kind == "facts.changed":
         words.append(": ".join(filter(None, [_text(more.get("section")), _list(more.get("keys"))])))
+    if kind == "agent.gap":
+        words.append(_span(_text(more.get("from")), _text(more.get("to"))))
     if kind == "agent.degraded":
         words.append(_list(more.get("sections")))
     if isinstance(what.get("amount"), int):
@@ -172,6 +176,11 @@ def _person(who: Mapping[str, Any]) -> str:
         return ""
     user, place = _text(who.get("user")), _text(who.get("remote_address"))
     return f"{user or 'somebody'}{f' from {place}' if place else ''}"
+
+
+def _span(begin: str, end: str) -> str:
+    """A span of time as the host's clock told it: 2026-11-23T22:00:00Z."""
+    return f"{begin} to {end} by its clock" if begin and end else ""
 
 
 def _part(parts: Mapping[str, Any], name: str) -> Mapping[str, Any]:

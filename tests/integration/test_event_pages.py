@@ -83,6 +83,17 @@ def test_a_page_has_fifty_and_the_rest_follows(estate: Estate, host: Host) -> No
     assert page(client, host, "?page=2").count("<td>Login</td>") == 10
 
 
+def test_a_time_without_watching_and_an_image_are_told(estate: Estate, host: Host) -> None:
+    times = {"from": "2026-11-23T22:00:00Z", "to": "2026-11-23T22:05:00Z"}
+    what = {"reason": "the agent did not run", "attributes": times}
+    add(host, 1, "agent.gap", details={"what": what})
+    where = {"image_reference": "shop/web:1.4", "container_name": "web"}
+    add(host, 2, "container.die", details={"where": where}, container_key="gone")
+    text = page(estate.browser(), host)
+    assert "the agent did not run, 2026-11-23T22:00:00Z to 2026-11-23T22:05:00Z" in text
+    assert "shop/web:1.4" in text
+
+
 def test_a_gap_is_said_plainly(estate: Estate, host: Host) -> None:
     spool = add(host, 1, "agent.start").spool
     now = timezone.now()
