@@ -8,7 +8,7 @@ from .record import Record
 
 ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 CONMON_SCOPE = re.compile(r"(?:libpod|crio)-conmon-[0-9a-f]{64}")
-KEY_DIGITS = 12
+KEY_DIGITS, ID_DIGITS = 12, 64
 MAX_CONTAINERS = 800  # whose digests fit one index request
 KEY = re.compile("[0-9a-f]{%d}" % KEY_DIGITS)
 NETWORK = re.compile(r"net:\[\d+\]")
@@ -81,6 +81,8 @@ def private_types(process, host_inodes):
 def container_id(cgroups):
     """The last group of 64 hex digits in any cgroup path, or ``""``; monitors do not count."""
     for _controllers, path in cgroups:
+        if len(path) <= ID_DIGITS:
+            continue  # most paths of the host
         found = ID.findall(CONMON_SCOPE.sub("", path))
         if found:
             return found[-1]

@@ -202,7 +202,7 @@ def _read_namespaces(process, folder):
 
 def namespace_inode(text):
     """4026531836 of ``pid:[4026531836]``."""
-    return int(text[text.index("[") + 1 : text.index("]")])
+    return int(text[text.index("[") + 1 : -1])
 
 
 def parse_stat(process, text):
