@@ -253,6 +253,16 @@ def words_of(client: Client, host: Host) -> str:
     return str(client.get(reverse("host", args=[host.pk])).text)
 
 
+@pytest.mark.parametrize("state", ["pending", "forked", "retired", "active"])
+def test_nobody_is_led_to_a_page_they_may_not_open(estate: Estate, state: str) -> None:
+    host = make(estate, "h1", state=state, facts_at=estate.now, agent_level="unprivileged")
+    Agent.objects.filter(host=host).update(revoked_at=estate.now)
+    for role, is_led in ((Role.ADMIN, state != "pending"), (Role.ANALYST, False)):
+        text = words_of(browser_of(estate, role), host)
+        page = text[text.index("<main") :]
+        assert (f'href="{reverse("enrol")}"' in page) == is_led
+
+
 def test_a_silent_host_says_since_when_and_what_to_check(estate: Estate, admin: Client) -> None:
     host = make(estate, "h1", facts_at=estate.now)
     estate.silence(host, for_=timedelta(hours=3))
