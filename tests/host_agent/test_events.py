@@ -163,6 +163,20 @@ def test_a_restart_says_what_was_missed(tmp_path, events):
     assert found[1]["what"]["reason"] == "started again"
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_a_damaged_state_is_a_new_beginning_and_never_an_error(tmp_path, events, seed):
+    events.observe(index([container("a")]))
+    events.stop()
+    path = tmp_path / "spool" / "seen.json"
+    raw = bytearray(path.read_bytes())
+    raw[random.Random(seed).randrange(len(raw))] ^= 1 << seed % 8
+    path.write_bytes(raw)
+    again = begun(tmp_path, tmp_path / "root")
+    again.observe(index([container("b")]))
+    assert kinds(again)[-1] == "agent.start"
+    assert kept(again)[-1]["what"]["reason"] == "first start"
+
+
 def test_a_kill_and_a_restart_of_the_host_are_told_apart(tmp_path, events):
     events.observe(index())
     killed = begun(tmp_path, tmp_path / "root")

@@ -7,6 +7,7 @@ step, with the number the first of them will get; after a crash in between, the 
 import contextlib
 import json
 import os
+import zlib
 
 from . import mark
 
@@ -36,7 +37,7 @@ class Seen:
         try:
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             with os.fdopen(fd, "rb") as file:
-                found = json.loads(file.read(MAX_BYTES))
+                found = _checked(file.read(MAX_BYTES))
                 self.when = os.fstat(file.fileno()).st_mtime
         except (OSError, ValueError):
             return
@@ -55,7 +56,8 @@ class Seen:
         """Replace the file. Raises OSError."""
         value = {name: getattr(self, name) for name in KEPT}
         value["v"] = 1
-        mark.replace(self.folder, NAME, json.dumps(value, separators=(",", ":")).encode())
+        raw = json.dumps(value, separators=(",", ":")).encode()
+        mark.replace(self.folder, NAME, b"%08x\n" % zlib.crc32(raw) + raw)
 
     def touch(self):
         """Note that the agent is alive, without writing the file again."""
@@ -68,3 +70,12 @@ class Seen:
             return []
         done = max(0, spool.last + 1 - self.base)
         return [text.encode() for text in self.pending[done:]]
+
+
+def _checked(raw):
+    """The value behind its sum. Raises ValueError when a bit is not what was written."""
+    head, _newline, text = raw.partition(b"\n")
+    if int(head, 16) != zlib.crc32(text):
+        error = "the sum is wrong"
+        raise ValueError(error)
+    return json.loads(text)
