@@ -206,7 +206,7 @@ def served(folder: Path) -> Iterator[tuple[Server, Path]]:
     """The product on SQLite behind TLS, and the file to trust."""
     environment = variables(folder)
     manage(environment, "migrate", "--verbosity", "0")
-    _, pem = certificates.make(folder, "server")  # type: ignore[no-untyped-call]
+    _, pem = certificates.make(folder, "server")
     key = folder / "key.pem"
     key.write_text(pem.read_text().partition("-----END CERTIFICATE-----\n")[2])
     options = ["--ssl-certificate", str(pem), "--ssl-keyfile", str(key)]

@@ -3,6 +3,7 @@
 import datetime
 import ipaddress
 import ssl
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -13,7 +14,14 @@ NOW = datetime.datetime.now(tz=datetime.UTC)
 DAY = datetime.timedelta(days=1)
 
 
-def make(folder, name, *, begins=NOW - DAY, ends=NOW + DAY, address="127.0.0.1"):
+def make(
+    folder: Path,
+    name: str,
+    *,
+    begins: datetime.datetime = NOW - DAY,
+    ends: datetime.datetime = NOW + DAY,
+    address: str = "127.0.0.1",
+) -> tuple[ssl.SSLContext, Path]:
     """``(server context, file to trust)`` of a self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
