@@ -3,7 +3,8 @@
 import os
 import re
 
-from . import settings
+from ..reading import ReadFailed
+from . import engine_claims, settings
 from .attribution import attribution_methods
 from .engine_access import is_off_loopback
 from .engine_api import ask, without_api
@@ -23,10 +24,22 @@ def gather(row, context, engine):
         for name in (*_SETTINGS, "insecure_registries", "metrics_exposed", "authorization_plugins"):
             row.missing(name, "the configuration file could not be read")
     _running(row, engine, info)
+    if info is not None and info.get("ContainersRunning"):
+        _compare(row, context, engine)
     row.store("api_service_active", bool(engine.sockets))
     # The engine keeps its last 256 events in memory (docker system events).
     row.store("events", {"backend": "memory", "volatile": True})
     row.fact("attribution_methods", lambda: attribution_methods(context, engine, row.facts))
+
+
+def _compare(row, context, engine):
+    try:
+        if engine_claims.not_shown(context, engine):
+            reason = "an engine runs containers that the kernel does not show to the agent"
+            needs = "the host's PID namespace, CAP_SYS_PTRACE"
+            row.section.missing("containers", reason, "", needs)
+    except (ReadFailed, TypeError):
+        return  # what the engine does not say is no contradiction
 
 
 _SETTINGS = {
