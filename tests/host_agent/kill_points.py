@@ -1,9 +1,10 @@
-"""An agent that is killed at a chosen step, and one that takes over from it.
+"""Agents that are killed at chosen steps, one after the other on one state folder.
 
-Reads lines ``{"server", "state", "root", "point"}`` and answers each with
-``{"codes", "steps"}``. A step is anything that another process can see: a file written,
-synced, renamed or removed, a request sent, a reply received. The agent is the real one, in a forked
-child; ``kill -9`` comes from itself, so that it hits between two chosen instructions.
+Reads lines ``{"server", "state", "root", "points"}``; each point is the step at which one agent is
+killed (0: never). Answers each with ``{"codes", "steps"}``, the steps being those of the last one.
+A step is anything that another process can see: a file written, synced, renamed or removed, a
+request sent, a reply received. The agent is the real one, in a forked child; ``kill -9`` comes from
+itself, so that it hits between two chosen instructions.
 """
 
 import functools
@@ -121,7 +122,9 @@ def child(job, point):
 
 for line in sys.stdin:
     job = json.loads(line)
-    killed, steps = child(job, job["point"])
-    after, _steps = child(job, 0)
-    sys.stdout.write(json.dumps({"codes": [killed, after], "steps": steps}) + "\n")
+    codes, steps = [], []
+    for point in job["points"]:
+        code, steps = child(job, point)
+        codes.append(code)
+    sys.stdout.write(json.dumps({"codes": codes, "steps": steps}) + "\n")
     sys.stdout.flush()

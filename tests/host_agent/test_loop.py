@@ -204,11 +204,14 @@ def test_every_day_the_whole_is_read_and_sent_once_more(server, state, host):
 
 def test_the_day_goes_on_over_a_restart(server, state, host):
     clock = Clock()
-    state.write("config.json", {"interval": 1800})
-    run_for(make_loop(server, state, host, clock=clock, wall=clock), clock, DAY)
+
+    def started():
+        return make_loop(server, state, host, clock=clock, wall=clock, interval=1800)
+
+    run_for(started(), clock, DAY)
     before = server.number
     for _ in range(10):  # ten restarts in one day
-        run_for(make_loop(server, state, host, clock=clock, wall=clock), clock, DAY / 10)
+        run_for(started(), clock, DAY / 10)
     assert 1 <= server.number - before <= 2
 
 
