@@ -1,12 +1,14 @@
 """What one cycle reads: new and changed things at once, all others in turn, paid from a budget.
 
 Pure: time and cost come in as numbers. An item is a section or a container; its cost is measured
-each time and never assumed. All items are read again in turn, the oldest first, a share of them in
-each cycle, so that no cycle pays for all. What the budget cannot pay waits; ``trouble`` says so.
+each time and never assumed. All items are read again in turn, the oldest first, a batch of them
+every few minutes, so that no cycle pays for all. What the budget cannot pay waits; ``trouble`` says
+so.
 """
 
 MAX_AGE_SECONDS = 900.0  # the promise: no fact is older (sampling.md, tier D)
 LEAST_TURN_SECONDS = 300.0
+BATCH_SECONDS = 180.0  # items share what is read of the host: some together cost less than apart
 CPU_SHARE = 0.0015  # of one core: 90 ms a minute
 BURST_SECONDS = 300.0  # what an idle agent may save up
 WEIGHT = 0.3  # of the newest cost in the moving average
@@ -61,6 +63,7 @@ class Schedule:
         self.first = True  # until everything was tried once: the first collection is not rationed
         self._seen = False
         self._ended_at, self._interval = now, 0.0
+        self._turned_at = now
 
     def may_start(self, now):
         """Whether the budget pays for a look at the process table now."""
@@ -115,8 +118,13 @@ class Schedule:
     def _turn(self, ready, now):
         """The oldest items that are not due yet, worth the share of the time since last time."""
         turn = self._turn_seconds()
-        share = (now - self._ended_at) / turn * self.total_cost()
-        for key in _oldest(ready):
+        oldest = _oldest(ready)
+        passed = now - self._turned_at
+        overdue = bool(oldest) and now - ready[oldest[0]].read_at >= turn
+        if passed < BATCH_SECONDS and not overdue:
+            return
+        share = passed / turn * self.total_cost()
+        for key in oldest:
             age = now - ready[key].read_at
             if self._is_due(key, now) or age < (self._rule(key)[1] or 0):
                 continue
@@ -126,8 +134,9 @@ class Schedule:
             yield key
 
     def _turn_seconds(self):
-        """So planned that an item read a cycle and a half too late still keeps the promise."""
-        return max(LEAST_TURN_SECONDS, MAX_AGE_SECONDS - 1.5 * self._interval)
+        """So planned that an item read a batch too late still keeps the promise."""
+        late = max(BATCH_SECONDS, 1.5 * self._interval)
+        return max(LEAST_TURN_SECONDS, MAX_AGE_SECONDS - late)
 
     def _rule(self, key):
         kind, name = key
@@ -152,6 +161,8 @@ class Schedule:
     def ended(self, now):
         """A cycle is over: the next one's share counts from here."""
         self._interval, self._ended_at = now - self._ended_at, now
+        if self.first or now - self._turned_at >= BATCH_SECONDS:
+            self._turned_at = now
         untried = any(
             item.read_at is None and not item.error and self.is_on(key)
             for key, item in self.items.items()
