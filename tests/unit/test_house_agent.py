@@ -17,7 +17,7 @@ STARTS_PROGRAMS = {"subprocess", "pty", "multiprocessing", "ctypes", "code", "ru
 CALLS_THE_KERNEL = {
     "collectors/clock.py": {"ctypes"},
     "collectors/kernel_state.py": {"ctypes"},
-    "containers/network_child.py": {"ctypes"},
+    "containers/network_namespaces.py": {"ctypes"},
 }
 RUNS_TEXT = {"eval", "exec", "compile", "__import__"}
 OS_STARTERS = ("exec", "spawn", "system", "popen", "posix_spawn", "startfile")
