@@ -1,6 +1,7 @@
 """Reading containers and the host: one normal form for every kind of control groups."""
 
 import pytest
+from underpin_agent.mountinfo import read_host_mounts
 from underpin_agent.reading import Host
 from underpin_agent.sampling import counters, groups, machine, threads
 from underpin_agent.sampling.files import Files
@@ -160,3 +161,19 @@ def test_a_thread_number_given_to_another_thread_is_a_new_thread():
     gauges, coverage = threads.compare({1: (10, 0, 0, 0, 0)}, {1: (4, 0, 0, 0, 0)}, 1.0, 0)
     assert gauges["voluntary_switches"] == 4.0
     assert coverage == 0.0
+
+
+def test_each_local_mount_is_measured_also_two_of_one_device(tree):
+    tree.mounts(
+        1,
+        "22 1 8:1 / / rw - overlay overlay rw",
+        "23 22 8:1 /docker /var/lib/docker rw - ext4 /dev/sda1 rw",
+        "24 22 8:1 /log /var/log rw - ext4 /dev/sda1 rw",
+        "25 22 0:50 / /var/lib/docker/overlay2/a/merged rw - overlay overlay rw",
+        "26 22 0:51 / /mnt/share rw - nfs4 server:/x rw",
+    )
+    for folder in ("var/lib/docker", "var/log", "mnt/share"):
+        (tree.folder / folder).mkdir(parents=True, exist_ok=True)
+    mounts = read_host_mounts(Host(str(tree.folder)))
+    found = machine.filesystems(Files(str(tree.folder)), mounts)
+    assert sorted(found) == ["/", "/var/lib/docker", "/var/log"]

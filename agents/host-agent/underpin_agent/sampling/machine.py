@@ -8,7 +8,7 @@ import os
 from .files import pressure_totals
 
 LOCAL_FILESYSTEMS = (  # others may never answer: network, FUSE
-    *("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs", "jfs", "overlay"),
+    *("ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs", "jfs"),
 )
 MAX_FILESYSTEMS = 24
 PRESSURES = (("cpu", "some"), ("memory", "some"), ("memory", "full"), ("io", "full"))
@@ -53,20 +53,27 @@ def read_slow(files, trees, reading):
 
 
 def filesystems(files, mounts):
-    """``{mount: [used %, inodes used %]}`` of local file systems; each device once."""
-    found, seen = {}, set()
-    for mount in mounts:
-        if mount.filesystem not in LOCAL_FILESYSTEMS or mount.device in seen:
-            continue
+    """``{mount: [used %, inodes used %]}`` of local file systems, the shortest paths first.
+
+    Of overlays only the root: each container has one, on a file system that is here already.
+    """
+    local = {
+        mount.point
+        for mount in mounts
+        if mount.filesystem in LOCAL_FILESYSTEMS
+        or (mount.filesystem == "overlay" and mount.point == "/")
+        or (mount.filesystem == "tmpfs" and mount.point.count("/") < 3)  # not one per container
+    }
+    found = {}
+    for point in sorted(local, key=lambda path: (path.count("/"), path))[:MAX_FILESYSTEMS]:
         try:
-            space = os.statvfs(files.prefix + mount.point)
+            space = os.statvfs(files.prefix + point)
         except OSError:
             continue
-        seen.add(mount.device)
-        found[mount.point] = [_used(space.f_blocks, space.f_bfree, space.f_bavail)]
-        found[mount.point].append(_used(space.f_files, space.f_ffree, space.f_favail))
-        if len(found) >= MAX_FILESYSTEMS:
-            break
+        found[point] = [
+            _used(space.f_blocks, space.f_bfree, space.f_bavail),
+            _used(space.f_files, space.f_ffree, space.f_favail),
+        ]
     return found
 
 

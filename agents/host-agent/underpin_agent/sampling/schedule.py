@@ -21,7 +21,7 @@ COST_WEIGHT, RATE_WEIGHT = 0.3, 0.2
 WARM_UP_SAMPLES, FIRST_SAMPLES, FIRST_SECONDS = 4, 6, 2.0
 HOT_SECONDS, HOT_INTERVAL = 30.0, 2.0
 BUCKETS = {HOST: 30.0, CONTAINER: 120.0}
-JITTER = 0.1
+JITTER, LATEST = 0.1, 0.95
 PRESSURE_HALVES, PRESSURE_SECONDS = 0.4, 10.0
 MAX_HOT = 30
 DEFAULT_COST = 0.0002
@@ -213,8 +213,11 @@ class Schedule:
     def _plan(self, target, now):
         if self._stretch_at is None or now - self._stretch_at >= 1.0:
             self._stretch, self._stretch_at = self._stretches(now), now
-        seconds = target.want * self._stretched(target.tier, target.hot_until > now)
-        self._push(target, now + seconds * self.pick(1 - JITTER, 1 + JITTER))
+        stretch = self._stretched(target.tier, target.hot_until > now)
+        seconds = target.want * stretch * self.pick(1 - JITTER, 1 + JITTER)
+        # Jitter alone never takes an interval over its greatest, nor does being a little late.
+        longest = LATEST * INTERVALS[target.tier][2] * stretch
+        self._push(target, now + min(seconds, longest))
 
     def _stretched(self, tier, hot):
         return self._stretch.get((tier, hot), 1.0)
