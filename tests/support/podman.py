@@ -33,6 +33,7 @@ class Podman:
     def command(self, *arguments: str) -> list[str]:
         """The command line; a user's podman finds its storage by the home folder."""
         chosen = ["--storage-driver=vfs", "--cgroup-manager=cgroupfs", "--events-backend=file"]
+        chosen.append(f"--runtime={tools.RUNC.require()}")  # crun refuses hybrid hosts
         if self.uid == 0:
             chosen += [f"--root={self.folder}/g", f"--runroot={self.folder}/r"]
             chosen += [f"--tmpdir={self.folder}/t"]
