@@ -15,18 +15,25 @@ from agents.selectors.program import served_version
 from tests.support.joined import make_estate
 
 pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parent.parent.parent
 SERVER = "https://underpin.example.org"
 TOKEN = {"name": "rack 4", "days": "2", "max_uses": "3"}
 
 
-@pytest.fixture
-def built(settings: LazySettings, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program, built as the server builds it."""
-    builder = Path(settings.BASE_DIR) / "agents" / "host-agent" / "build.py"
-    path = tmp_path / "dist" / "underpin-agent.pyz"
+    builder = ROOT / "agents" / "host-agent" / "build.py"
+    path = tmp_path_factory.mktemp("server") / "dist" / "underpin-agent.pyz"
     subprocess.run([sys.executable, builder, "--output", path], check=True, capture_output=True)
-    settings.BASE_DIR = tmp_path
     return path
+
+
+@pytest.fixture
+def built(settings: LazySettings, built_once: Path) -> Path:
+    """The program, where this server looks for it."""
+    settings.BASE_DIR = built_once.parent.parent
+    return built_once
 
 
 def test_the_version_is_that_of_the_program_itself(built: Path) -> None:

@@ -223,13 +223,13 @@ def test_a_change_of_criticality_moves_the_findings_and_back(estate: Estate) -> 
     host = estate.host("pay-01")
     first = scores_of(host)
     seen = {}
-    for word in ("critical", "low", "normal"):
+    for word in ("critical", "normal"):
         host_set_criticality(estate.caller, [host.pk], criticality=word, now=estate.now)
         items.run_due(clock=timezone.now)
         seen[word] = scores_of(host)
     assert seen["normal"] == first
     impacts = {word: sum(impact for _, impact in rows.values()) for word, rows in seen.items()}
-    assert impacts["low"] < impacts["normal"] < impacts["critical"]
+    assert impacts["normal"] < impacts["critical"]
     steps = (
         Finding.objects.of(estate.workspace).filter(level__gte=1).values_list("steps", flat=True)
     )
