@@ -64,7 +64,7 @@ def test_real_containers_are_sampled(docker_engine: DockerEngine, samples: Sampl
         assert growth(row, "cpu_throttled_periods") > 0
     filled = [row for row in long if row["k"] == full[:12]][-1]
     assert 0.5 <= filled["g"]["memory_ratio"][-1] < 0.75
-    assert filled["g"]["memory_peak_bytes"][-1] >= 32 * 2**20
+    assert filled["g"]["memory_current_bytes"][-1] >= 32 * 2**20
     hot = [row for row in rows if row["w"] == 10 and row["k"] == spin[:12]]
     assert hot, "a container that is throttled from its start is conspicuous"
     unseen = [
