@@ -35,7 +35,7 @@ from tests.host_agent import certificates
 from tests.unit.facts.sample_documents import load, parts_of, sections_of
 
 ROOT = Path(__file__).resolve().parent.parent
-CONTAINERS, IMAGES = 50, 10
+CONTAINERS, IMAGES, CHANGES = 50, 10, 7
 INTERVAL_SECONDS, BEATS_A_DAY = 60.0, 1_440
 HEADER_BYTES, SEGMENT_BYTES = 52, 1_448
 KB, MB = 1_000, 1_000_000
@@ -171,8 +171,12 @@ def syncs(first: Host, second: Host) -> None:
     line("first sync, every image known", size / KB, "kB", KNOWN_KB)
     parts = parts_of(load("as-found"))
     beat, _ = second.cost(build_index(other))
-    other["containers"][0] = container(parts, "replaced", 0)
-    size, requests = second.cost(build_index(other))
+    changes = []
+    for place in range(CHANGES):
+        other["containers"][place] = container(parts, "replaced", place)
+        changes.append(second.cost(build_index(other)))
+    # The middle one: how many acknowledgements the kernel sends is a matter of time.
+    size, requests = sorted(changes)[CHANGES // 2]
     line("one container replaced, known image", (size - beat) / KB, "kB", CHANGE_KB)
     line("requests for it beside the heartbeat", requests - 1, "", 1)
 

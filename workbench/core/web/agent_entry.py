@@ -22,7 +22,7 @@ from django.urls import Resolver404, resolve
 from workbench.core.access.principals import Principal
 from workbench.core.access.table import allowed
 from workbench.core.errors import DomainError, Forbidden, NotFound, Unavailable
-from workbench.core.web.slow_clients import SlowClients
+from workbench.core.web.slow_clients import SlowClients, WatchedBody
 
 logger = logging.getLogger(__name__)
 
@@ -87,9 +87,10 @@ class AgentEntry:
         if "*" in environ.get("CONTENT_TYPE", ""):
             # Nobody sends such a parameter (RFC 2231), and Django fails on its unknown charsets.
             environ["CONTENT_TYPE"] = UNREADABLE_TYPE
-        self.slow_clients.watch()
+        if not self.slow_clients.is_watching:
+            self.slow_clients.watch()
         address = environ.get("REMOTE_ADDR", "")
-        environ["wsgi.input"] = self.slow_clients.body(environ["wsgi.input"], address=address)
+        environ["wsgi.input"] = WatchedBody(environ["wsgi.input"], self.slow_clients, address)
         if not environ["PATH_INFO"].startswith(self.prefix):
             return self.rest(environ, start_response)
         try:

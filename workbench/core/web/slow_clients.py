@@ -16,33 +16,21 @@ LOOK_SECONDS: Final = 0.25
 
 
 class SlowClients:
-    """The reads that go on in this process: thread, deadline, address of the sender."""
+    """The reads that go on in this process: by thread, the deadline and the sender's address."""
 
     def __init__(self, *, seconds: float) -> None:
         self.seconds = seconds
-        self._reading: dict[int, tuple[float, str]] = {}
-        self._start = threading.Lock()
+        self.reading: dict[int, tuple[float, str]] = {}
+        self.is_watching = False
 
     def watch(self) -> None:
-        """Start the watching thread, once per process and not before it serves."""
-        if self._start.acquire(blocking=False):
-            threading.Thread(target=self._watch, name="slow-clients", daemon=True).start()
-
-    def body(self, stream: Any, *, address: str) -> "WatchedBody":
-        """``stream`` under the deadline; ``address`` is the sender's, as the server saw it."""
-        return WatchedBody(stream, self, address)
-
-    def begin(self, address: str, *, deadline: float) -> None:
-        """Note that this thread waits for ``address``."""
-        self._reading[threading.get_ident()] = (deadline, address)
-
-    def end(self) -> None:
-        """Note that it does not any more."""
-        self._reading.pop(threading.get_ident(), None)
+        """Start the watching thread, in the process that serves; two threads do no harm."""
+        self.is_watching = True
+        threading.Thread(target=self._watch, name="slow-clients", daemon=True).start()
 
     def overdue(self, *, now: float) -> set[str]:
         """Addresses that should have sent their body by now."""
-        reads = list(self._reading.values())
+        reads = list(self.reading.values())
         return {address for deadline, address in reads if deadline < now}
 
     def _watch(self) -> None:
@@ -54,7 +42,10 @@ class SlowClients:
 
 
 class WatchedBody:
-    """A request body (PEP 3333) whose reads must be over by one common deadline."""
+    """A request body (PEP 3333) whose reads must be over by one common deadline.
+
+    ``address`` is the sender's, as the server saw it.
+    """
 
     __slots__ = ("_address", "_deadline", "_stream", "_watcher")
 
@@ -64,20 +55,22 @@ class WatchedBody:
 
     def read(self, *size: int) -> bytes:
         """As the stream's; less than asked for once the sender is cut off."""
-        return self._read(self._stream.read, size)
+        got: bytes = self._within(self._stream.read, size)
+        return got
 
     def readline(self, *size: int) -> bytes:
         """As the stream's."""
-        return self._read(self._stream.readline, size)
-
-    def _read(self, read: Any, size: tuple[int, ...]) -> bytes:
-        self._deadline = self._deadline or time.monotonic() + self._watcher.seconds
-        self._watcher.begin(self._address, deadline=self._deadline)
-        try:
-            got: bytes = read(*size)
-        finally:
-            self._watcher.end()
+        got: bytes = self._within(self._stream.readline, size)
         return got
+
+    def _within(self, read: Any, size: tuple[int, ...]) -> Any:
+        self._deadline = self._deadline or time.monotonic() + self._watcher.seconds
+        reading, me = self._watcher.reading, threading.get_ident()
+        reading[me] = (self._deadline, self._address)
+        try:
+            return read(*size)
+        finally:
+            del reading[me]
 
 
 def cut_off(addresses: set[str]) -> None:
