@@ -96,7 +96,7 @@ def test_each_cycle_pays_a_part_of_the_turn():
 def test_what_the_budget_cannot_pay_is_told():
     host = Host(containers=600, costs={"container": 0.006})
     assert host.cycles(60) > MAX_AGE_SECONDS
-    assert "the CPU budget of 0.15 % of a core" in host.schedule.trouble(host.now)
+    assert "the CPU budget of 0.14 % of a core" in host.schedule.trouble(host.now)
 
 
 def test_every_item_has_its_turn_when_the_budget_is_short():
