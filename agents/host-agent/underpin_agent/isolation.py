@@ -115,7 +115,7 @@ class Isolated:
         marks = reader.marks()
         send({"marks": marks})
         self.schedule.observe(marks)
-        for key, most in self.schedule.plan(now):
+        for key, most in self.schedule.plan(now, time.process_time()):
             used = time.process_time()
             if key in skip or (most is not None and used >= most):
                 continue

@@ -10,7 +10,7 @@ MAX_AGE_SECONDS = 900.0  # the promise: no fact is older (sampling.md, tier D)
 LEAST_TURN_SECONDS = 300.0
 BATCH_SECONDS = 180.0  # items share what is read of the host: some together cost less than apart
 CPU_SHARE = 0.0014  # of one core: 84 ms of the 90 ms a minute; the rest is for requests
-BURST_SECONDS = 300.0  # what an idle agent may save up
+BURST_SECONDS, DEBT_SECONDS = 300.0, 1200.0  # what it may save up, and what it may owe
 WEIGHT = 0.3  # of the newest cost in the moving average
 FIRST_COST = 0.01  # seconds, until an item was measured
 RETRY_SECONDS, MAX_RETRY_SECONDS = 900.0, 14_400.0
@@ -34,8 +34,8 @@ class Item:
 
 
 class Budget:
-    """A bucket of CPU seconds, empty at first, that fills with ``share`` of a core. Debt is
-    forgiven below one full bucket: one costly reading must not silence the agent for hours."""
+    """A bucket of CPU seconds, empty at first, that fills with ``share`` of a core. Debt beyond
+    ``DEBT_SECONDS`` is forgiven: one costly reading must not silence the agent for hours."""
 
     def __init__(self, now, share=CPU_SHARE):
         self.share = share
@@ -50,7 +50,7 @@ class Budget:
 
     def charge(self, seconds):
         """Pay for CPU that was used."""
-        self.tokens = max(-self.capacity, self.tokens - seconds)
+        self.tokens = max(-self.share * DEBT_SECONDS, self.tokens - seconds)
 
 
 class Schedule:
@@ -96,9 +96,9 @@ class Schedule:
             if names is None or (kind == "section" and name in names):
                 item.due = True
 
-    def plan(self, now):
+    def plan(self, now, look=0.0):
         """``[(key, most)]`` in the order of reading. An item may start while the child has used
-        less CPU than ``most`` seconds; None is no limit."""
+        less CPU than ``most`` seconds; None is no limit. ``look``: seconds it used already."""
         ready = {
             key: item
             for key, item in self.items.items()
@@ -106,12 +106,13 @@ class Schedule:
         }
         if self.first:
             return [(key, None) for key in sorted(ready, key=_section_first) if ready[key].due]
-        tokens, burst = self.budget.tokens, self.budget.capacity
+        tokens = self.budget.tokens
+        urgent = max(tokens, look) + self.budget.capacity
         late = [key for key in _oldest(ready) if now - ready[key].read_at > self._most_age(key)]
         # Late ones come before news: else a container that changes all the time starves the rest.
-        order = [(key, tokens + burst) for key in late]
+        order = [(key, urgent) for key in late]
         news = [key for key in ready if self._is_due(key, now) and key not in late]
-        order += [(key, tokens + burst) for key in news if key[0] == "container"]
+        order += [(key, urgent) for key in news if key[0] == "container"]
         order += [(key, tokens) for key in news if key[0] == "section"]
         return order + [(key, tokens) for key in self._turn(ready, now) if key not in late]
 
