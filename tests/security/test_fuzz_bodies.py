@@ -1,6 +1,6 @@
 """Thousands of damaged bodies and index documents at the real server: never a 5xx, no growth.
 
-1,500 of them in the ordinary run; ``UNDERPIN_FUZZ=10000 pytest <this file>`` for all.
+1,000 of them in the ordinary run; ``UNDERPIN_FUZZ=10000 pytest <this file>`` for all.
 """
 
 import http.client
@@ -27,7 +27,7 @@ from tests.support.workbench import Workbench, production_environment
 from tests.unit.facts.sample_documents import load, parts_of, sections_of
 
 logger = logging.getLogger(__name__)
-CASES = int(os.environ.get("UNDERPIN_FUZZ", "1500"))
+CASES = int(os.environ.get("UNDERPIN_FUZZ", "1000"))
 SEED = 20_261_123
 WARM_SHARE = 0.25
 MAX_GROWTH_BYTES = 10 * 1024 * 1024
