@@ -90,9 +90,12 @@ def test_known_weaknesses_are_found(check: str, key: str, status: Status) -> Non
 
 def test_a_hardened_host_fails_little() -> None:
     good, bad = judged("hardened").posture, judged("as-found").posture
+    # Facts without samples, history and answers leave much unknown, which is no pass.
+    assert good.failed < 0.02 * good.passed
+    assert bad.failed > 0.5 * bad.passed
     assert good.share is not None
     assert bad.share is not None
-    assert good.share > 0.9 > 0.7 > bad.share
+    assert good.share > bad.share + 0.3
 
 
 def test_only_a_fail_has_a_level_and_the_steps_lead_there() -> None:
