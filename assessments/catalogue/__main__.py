@@ -5,18 +5,21 @@ from collections import Counter
 
 from assessments.catalogue.cases import run_cases
 from assessments.catalogue.lint import lint
+from assessments.catalogue.lint_questions import lint_questions
 from assessments.catalogue.loader import Catalogue, load_catalogue
+from assessments.catalogue.questions import load_questions
 
 
 def main() -> int:
     """Print what is wrong, then counts; return 1 if anything is wrong."""
-    problems = lint()
+    problems = lint() + lint_questions()
     if problems:
         return _report(problems)
     run = run_cases()
     catalogue = load_catalogue()
     for name in ("area", "layer", "target", "tier"):
         _say(f"{name:7}{_counts(catalogue, name)}")
+    _say(f"{len(load_questions())} questions")
     _say(f"{len(catalogue.checks)} checks, {run.total} cases, digest {catalogue.digest}")
     return _report(run.problems)
 

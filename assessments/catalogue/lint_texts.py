@@ -17,19 +17,25 @@ Text = tuple[tuple[str | int, ...], str]
 
 def lint_texts(file: YamlFile, check: Check) -> None:
     """Refuse texts that are unfinished. Raises CatalogueError with the place."""
-    _lint_lines(file)
+    lint_lines(file)
     for place, text in _texts(check):
-        if LEFTOVERS.search(text):
-            file.refuse("a leftover of writing", *place)
-        if "  " in text or text != text.strip():
-            file.refuse("double or outer blanks", *place)
+        lint_text(file, text, *place)
     if check.title.endswith(".") or len(check.title) > MAX_TITLE:
         file.refuse(f"a title has no full stop and at most {MAX_TITLE} characters", "title")
-    _lint_sentences(file, check.why, "why")
-    _lint_sentences(file, check.remediation["general"], "remediation", "general")
+    lint_sentences(file, check.why, "why")
+    lint_sentences(file, check.remediation["general"], "remediation", "general")
 
 
-def _lint_sentences(file: YamlFile, text: str, *place: str) -> None:
+def lint_text(file: YamlFile, text: str, *place: str | int) -> None:
+    """Refuse leftovers and stray blanks. Raises CatalogueError."""
+    if LEFTOVERS.search(text):
+        file.refuse("a leftover of writing", *place)
+    if "  " in text or text != text.strip():
+        file.refuse("double or outer blanks", *place)
+
+
+def lint_sentences(file: YamlFile, text: str, *place: str | int) -> None:
+    """Refuse what is no whole sentence, or more than two. Raises CatalogueError."""
     if not text.endswith(".") or not text[0].isupper():
         file.refuse("a sentence starts with a capital letter and ends with a full stop", *place)
     if len(SENTENCE_END.findall(text)) >= MAX_SENTENCES:
@@ -44,7 +50,8 @@ def lint_references(file: YamlFile, check: Check) -> None:
                 file.refuse(f"{number!r} is no {source}", "references", source, position)
 
 
-def _lint_lines(file: YamlFile) -> None:
+def lint_lines(file: YamlFile) -> None:
+    """Refuse tabs and blanks at the end of a line. Raises CatalogueError."""
     for number, line in enumerate(file.text.splitlines(), start=1):
         if line != line.rstrip() or "\t" in line:
             file.refuse(f"line {number} has a tab or ends with a blank")

@@ -1,10 +1,9 @@
 """Turns the mapping of a check file into a Check, and refuses what does not fit."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, NoReturn
 
 from assessments.catalogue import vocabulary
+from assessments.catalogue.reader import Reader
 from assessments.catalogue.yaml_file import YamlFile
 from assessments.engine.check import DEFAULT_STATES, Adjuster, Check, TargetKind
 
@@ -40,7 +39,7 @@ FIELDS: dict[str, bool] = {
 
 def read_check(file: YamlFile) -> Check:
     """Return the check of a file. Raises CatalogueError with the place of what is wrong."""
-    reader = _Reader(file)
+    reader = Reader(file)
     reader.names_are(FIELDS)
     area = reader.one_of("area", tuple(vocabulary.AREAS))
     layer = reader.one_of("layer", tuple(vocabulary.LAYERS))
@@ -70,14 +69,14 @@ def read_check(file: YamlFile) -> Check:
     )
 
 
-def _adjusters(reader: "_Reader") -> tuple[Adjuster, ...]:
+def _adjusters(reader: Reader) -> tuple[Adjuster, ...]:
     rows = reader.data.get("raise", [])
     if not isinstance(rows, list):
         reader.refuse("a list is expected", "raise")
     return tuple(_adjuster(reader, position, row) for position, row in enumerate(rows))
 
 
-def _adjuster(reader: "_Reader", position: int, row: object) -> Adjuster:
+def _adjuster(reader: Reader, position: int, row: object) -> Adjuster:
     inner = reader.inside(row, "raise", position)
     inner.names_are({"when": True, "likelihood": False, "impact": False, "because": True})
     likelihood = inner.number("likelihood", MOVE_MIN, MOVE_MAX, default=0)
@@ -92,81 +91,13 @@ def _adjuster(reader: "_Reader", position: int, row: object) -> Adjuster:
     )
 
 
-def _remediation(reader: "_Reader") -> dict[str, str]:
+def _remediation(reader: Reader) -> dict[str, str]:
     inner = reader.inside(reader.data["remediation"], "remediation")
     inner.names_are({name: name == "general" for name in vocabulary.REMEDIES})
     return {name: inner.text(name) for name in inner.data}
 
 
-def _references(reader: "_Reader") -> dict[str, tuple[str, ...]]:
+def _references(reader: Reader) -> dict[str, tuple[str, ...]]:
     inner = reader.inside(reader.data.get("references", {}), "references")
     inner.names_are(dict.fromkeys(vocabulary.REFERENCES, False))
     return {name: inner.texts(name) for name in inner.data}
-
-
-class _Reader:
-    """Typed access to one mapping of the file; every refusal names its place."""
-
-    def __init__(self, file: YamlFile, data: Any = None, *place: str | int) -> None:
-        self.file = file
-        self.place = place
-        self.data: dict[str, Any] = file.data if data is None else data
-
-    def refuse(self, message: str, *place: str | int) -> NoReturn:
-        self.file.refuse(message, *self.place, *place)
-
-    def inside(self, data: object, *place: str | int) -> "_Reader":
-        if not isinstance(data, dict):
-            self.refuse("a mapping is expected", *place)
-        return _Reader(self.file, data, *self.place, *place)
-
-    def names_are(self, known: Mapping[str, bool]) -> None:
-        for name in self.data:
-            if name not in known:
-                self.refuse(f"unknown field {name!r}", name)
-        for name, needed in known.items():
-            if needed and name not in self.data:
-                self.refuse(f"field {name!r} is missing")
-
-    def text(self, name: str) -> str:
-        value = self.data[name]
-        if not isinstance(value, str) or not value:
-            self.refuse(f"{name!r} is a text", name)
-        return value
-
-    def optional_text(self, name: str) -> str | None:
-        return self.text(name) if name in self.data else None
-
-    def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
-        value = self.text(name)
-        if value not in allowed:
-            self.refuse(f"{value!r} is none of: {', '.join(allowed)}", name)
-        return str(value)
-
-    def matching(self, name: str, pattern: re.Pattern[str]) -> str:
-        value = self.text(name)
-        if not pattern.fullmatch(value):
-            self.refuse(f"{value!r} has not the form {pattern.pattern}", name)
-        return value
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        values = self.data.get(name, [])
-        if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
-            self.refuse(f"{name!r} is a list of texts", name)
-        return tuple(values)
-
-    def texts_of(self, name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
-        values = self.texts(name)
-        for value in values:
-            if value not in allowed:
-                self.refuse(f"{value!r} is none of: {', '.join(allowed)}", name)
-        return values
-
-    def mapping(self, name: str) -> dict[str, object]:
-        return self.inside(self.data.get(name, {}), name).data
-
-    def number(self, name: str, low: int, high: int, *, default: int | None = None) -> int:
-        value = self.data.get(name, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            self.refuse(f"{name!r} is a whole number from {low} to {high}", name)
-        return value
