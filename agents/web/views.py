@@ -81,9 +81,7 @@ def agent_daemonset(request: HttpRequest) -> HttpResponse:
     """The manifest that runs the agent on every node of a Kubernetes cluster, for this server."""
     server = server_address(request)
     context = {"server": server, "is_plain_http": is_plain_http(server), "program_name": NAME}
-    return render(
-        request, "agent_daemonset.txt", context, content_type="text/plain; charset=utf-8"
-    )
+    return render(request, "agent_daemonset.txt", context, content_type="text/plain; charset=utf-8")
 
 
 def _make(caller: Caller, form: TokenForm) -> tuple[EnrolmentToken, str] | None:
