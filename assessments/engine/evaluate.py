@@ -91,15 +91,18 @@ class Evaluation:
                 if status in wanted:
                     yield self._outcome(row.check, subject, status)
 
+    def outcome(self, row: Row, position: int) -> Outcome:
+        """Return one result in full: that of a row of this evaluation on one of its targets."""
+        subject = self._frame.subjects(row.check.target)[position]
+        return self._outcome(row.check, subject, row.statuses[position])
+
     def explain(self, check: Check, target: Target) -> Outcome:
         """Return one result in full. Raises LookupError if there is no such result."""
         row = next((row for row in self.rows if row.check.id == check.id), None)
         if row is None or target not in row.targets:
             message = f"no {check.target} {target.key!r} in this evaluation of {check.id}"
             raise LookupError(message)
-        position = row.targets.index(target)
-        subject = self._frame.subjects(check.target)[position]
-        return self._outcome(check, subject, row.statuses[position])
+        return self.outcome(row, row.targets.index(target))
 
     def _outcome(self, check: Check, subject: Subject, status: Status) -> Outcome:
         # Only the good condition passes or fails; the other two answers need the reference.

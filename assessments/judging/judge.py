@@ -6,17 +6,17 @@ from dataclasses import replace
 from typing import Any
 
 from assessments.catalogue.loader import Catalogue
-from assessments.engine.check import Check, Status
+from assessments.engine.check import Status, TargetKind
 from assessments.engine.evaluate import Evaluation
 from assessments.engine.outcome import Outcome
-from assessments.engine.targets import Target
+from assessments.engine.targets import subjects
 from assessments.judging.engines import engine_for
+from assessments.judging.folding import Answer, answers_of, folded_pairs
 from assessments.judging.judgement import AreaCount, Judgement, Result
 from assessments.scoring.adjust import Criticality, score
 from assessments.scoring.posture import Posture, posture_by_area
 
 OPEN = (Status.FAIL, Status.UNKNOWN)
-Answer = tuple[Check, Target, Status]
 Place = tuple[str, str, str]
 
 
@@ -56,8 +56,9 @@ def _judge(
 ) -> Judgement:
     host = Criticality(criticality)
     evaluation = engine_for(catalogue).evaluate(document)
-    answers = tuple(evaluation.results())
-    by_area = posture_by_area((check, status) for check, _, status in answers)
+    (place,) = subjects(document, TargetKind.HOST)
+    answers = tuple(answers_of(evaluation, place.target))
+    by_area = posture_by_area((answer.check, answer.status) for answer in answers)
     return Judgement(
         results=_results(evaluation, answers, host, explained),
         counts=_counts(answers),
@@ -67,6 +68,7 @@ def _judge(
         catalogue_digest=catalogue.digest,
         collected_at=str(document.get("collected_at", "")),
         runtime_ids=_runtime_ids(document),
+        folded=folded_pairs(evaluation),
     )
 
 
@@ -76,14 +78,17 @@ def _results(
     criticality: Criticality,
     explained: tuple[Status, ...],
 ) -> tuple[Result, ...]:
-    """Both streams run check by check and target by target, so they meet in order."""
-    outcomes = evaluation.outcomes(*explained)
     return tuple(
-        _scored(next(outcomes), criticality)
-        if status in explained
-        else Result(check.id, status, target, check.likelihood, check.impact)
-        for check, target, status in answers
+        _scored(answer.outcome(evaluation), criticality)
+        if answer.status in explained
+        else _bare(answer)
+        for answer in answers
     )
+
+
+def _bare(answer: Answer) -> Result:
+    check = answer.check
+    return Result(check.id, answer.status, answer.target, check.likelihood, check.impact)
 
 
 def _scored(outcome: Outcome, criticality: Criticality) -> Result:
@@ -120,7 +125,8 @@ def _scored(outcome: Outcome, criticality: Criticality) -> Result:
 def _counts(answers: Iterable[Answer]) -> tuple[AreaCount, ...]:
     times: dict[Place, Counter[Status]] = {}
     weights: dict[Place, Counter[Status]] = {}
-    for check, _, status in answers:
+    for answer in answers:
+        check, status = answer.check, answer.status
         place = (check.area, check.layer, check.mechanism)
         times.setdefault(place, Counter())[status] += 1
         weights.setdefault(place, Counter())[status] += check.impact

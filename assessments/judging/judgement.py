@@ -57,7 +57,8 @@ class Judgement:
     """Everything one evaluation of one host's facts by one catalogue says.
 
     `collected_at` is the time of the newest part of the facts, RFC 3339. `runtime_ids` maps
-    a container key to the id its runtime gave it, where it is known.
+    a container key to the id its runtime gave it, where it is known. `folded` holds check and
+    pair key of every unknown pair that one result on the host stands for.
     """
 
     results: tuple[Result, ...]
@@ -68,6 +69,7 @@ class Judgement:
     catalogue_digest: str
     collected_at: str
     runtime_ids: Mapping[str, str] = field(default_factory=dict)
+    folded: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def coverage(self) -> float | None:

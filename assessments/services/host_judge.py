@@ -9,7 +9,7 @@ from django.utils import timezone
 from agents.models import Container, Host
 from agents.selectors.facts import HostFacts, facts_of
 from assessments.catalogue.loader import Catalogue, load_catalogue
-from assessments.engine.check import Status
+from assessments.engine.check import Status, TargetKind
 from assessments.judging import Judgement as Judged
 from assessments.judging import Result, judge
 from assessments.models import AreaCount, Finding, Judgement
@@ -90,7 +90,11 @@ def _change_findings(
         for key, result in wanted.items()
         if key not in known
     ]
-    closed = [row.pk for key, row in known.items() if key not in wanted]
+    closed = [
+        row.pk
+        for key, row in known.items()
+        if key not in wanted and not _waits(key, row, folded=judged.folded)
+    ]
     changed = [
         row
         for key, row in known.items()
@@ -102,6 +106,13 @@ def _change_findings(
         Finding.unscoped.filter(pk__in=closed[start : start + BATCH_ROWS]).update(
             closed_at=now, changed_at=now
         )
+
+
+def _waits(key: Key, row: Finding, *, folded: frozenset[Key]) -> bool:
+    """Whether a failed pair is only not known now; that is no proof of a fix."""
+    check_id, target_key = key
+    is_folded = (check_id, target_key.removeprefix(f"{TargetKind.PAIR}:")) in folded
+    return is_folded and row.status == Status.FAIL
 
 
 def _changes(

@@ -61,8 +61,10 @@ def test_every_check_answers_once_on_every_target(name: str) -> None:
         TargetKind.RUNTIME: len(document(name)["runtimes"]),
         TargetKind.IMAGE: len(document(name)["images"]),
     }
-    expected = sum(sizes[check.target] for check in load_catalogue().checks.values())
-    assert len(answers) == expected
+    folded = judged(name).folded
+    spared = len(folded) - len({check for check, _ in folded})
+    asked = sum(sizes[check.target] for check in load_catalogue().checks.values())
+    assert len(answers) == asked - spared
 
 
 @pytest.mark.parametrize("name", NAMES)
