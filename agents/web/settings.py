@@ -18,11 +18,10 @@ from workbench.core.errors import Invalid
 
 # The section on the agent itself is always sent: without it nothing could be judged.
 COLLECTORS: Final = tuple(name for name in SECTIONS if name != "agent")
+# The agents' protocol knows more options; the page offers those that today's agent serves.
 OPTIONS: Final[Mapping[str, str]] = {
     "set_id_scan": "Look for set-user-id files in images",
     "content_scan": "Look into images for login services, shells and package managers",
-    "tls_probe": "Ask listening ports for their TLS settings",
-    "log_secret_scan": "Look for secrets in container logs (counts only, nothing is sent)",
 }
 CHOICES: Final = (("", "As the agent decides"), ("on", "On"), ("off", "Off"))
 
@@ -92,7 +91,8 @@ def _values(held: Mapping[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
         row.pop("on", None)
         if name not in sent["collectors"]:
             row["on"] = False
-    options = {name: sent[name] == "on" for name in OPTIONS if sent[name]}
+    hidden = {name: on for name, on in held.get("options", {}).items() if name not in OPTIONS}
+    options = hidden | {name: sent[name] == "on" for name in OPTIONS if sent[name]}
     kept = {name: value for name, value in held.items() if name not in {"interval", "options"}}
     kept["collectors"] = {name: row for name, row in collectors.items() if row}
     kept |= {"options": options} if options else {}

@@ -36,17 +36,17 @@ def test_nothing_is_told_until_somebody_says_so(estate: Estate) -> None:
 def test_what_is_sent_is_told_and_shown_again(estate: Estate) -> None:
     left = [name for name in COLLECTORS if name not in {"images", "accounts"}]
     client = estate.browser()
-    answer = send(client, interval="300", collectors=left, set_id_scan="on", tls_probe="off")
+    answer = send(client, interval="300", collectors=left, set_id_scan="on", content_scan="off")
     assert "Agents hear of it" in answer.text
     assert agent_config_of(estate.workspace).values == {
         "interval": 300,
         "collectors": {"images": {"on": False}, "accounts": {"on": False}},
-        "options": {"set_id_scan": True, "tls_probe": False},
+        "options": {"set_id_scan": True, "content_scan": False},
     }
     text = client.get(reverse(ADDRESS)).text
     assert 'value="300"' in text
     assert text.count("checked") == len(left)
-    assert text.count("selected") == 4
+    assert text.count("selected") == 2
     entry = AuditEntry.objects.of(estate.workspace).get(verb="agent_config.set")
     assert entry.after["interval"] == 300
     assert send(client).status_code == 200
@@ -54,13 +54,18 @@ def test_what_is_sent_is_told_and_shown_again(estate: Estate) -> None:
 
 
 def test_what_the_form_does_not_show_stays(estate: Estate) -> None:
-    held = {"spool_bytes": 1_048_576, "collectors": {"images": {"interval": 3_600, "on": False}}}
+    held = {
+        "spool_bytes": 1_048_576,
+        "collectors": {"images": {"interval": 3_600, "on": False}},
+        "options": {"tls_probe": True, "set_id_scan": True},
+    }
     agent_config_set(estate.caller(), held, now=timezone.now())
     send(estate.browser(), interval="60")
     assert agent_config_of(estate.workspace).values == {
         "interval": 60,
         "spool_bytes": 1_048_576,
         "collectors": {"images": {"interval": 3_600}},
+        "options": {"tls_probe": True},
     }
 
 

@@ -54,7 +54,7 @@ def _ports(material):
         return
     material.identity.facts["published_ports"] = ports
     if ports:
-        _missing(material, "published_ports[].tls", "probe switched off", "", "option tls_probe")
+        _missing(material, "published_ports[].tls", "ports are not probed")
 
 
 def _started(material):

@@ -219,7 +219,7 @@ def _listening(material):
         name = "network.listening[].command"
         material.missing(name, why, failure.errno_name if failure else "", PTRACE)
     if ordered:
-        material.missing("network.listening[].tls", "probe switched off", "", "option tls_probe")
+        material.missing("network.listening[].tls", "ports are not probed")
 
 
 def _socket_rows(bound, owners, *, alone):
