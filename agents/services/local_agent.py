@@ -16,6 +16,7 @@ from agents.services.enrolment_tokens import hash_of
 from workbench.core.models import Workspace
 
 BUILDER = Path(settings.BASE_DIR) / "agents" / "host-agent" / "build.py"
+UNIT = Path(settings.BASE_DIR) / "deploy" / "underpin-agent.service"
 PROGRAM = Path(settings.BASE_DIR) / "dist" / "underpin-agent.pyz"
 TOKEN_LIFETIME = timedelta(hours=1)
 STOP_SECONDS = 5
@@ -30,14 +31,21 @@ def program_path() -> Path:
 
 
 def program_build() -> Path:
-    """The agent program, built from its source; the build takes a fraction of a second."""
+    """The agent program, built from its source when that is newer: a build takes two seconds."""
     path = program_path()
-    subprocess.run(
-        [sys.executable, str(BUILDER), "--output", str(path)],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    newest = max(source.stat().st_mtime for source in program_sources())
+    if not path.exists() or path.stat().st_mtime <= newest:
+        subprocess.run(
+            [sys.executable, str(BUILDER), "--output", str(path)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
     return path
+
+
+def program_sources() -> list[Path]:
+    """The files that the program is built from."""
+    return [UNIT, *BUILDER.parent.rglob("*.py")]
 
 
 def token_for_this_machine(workspace: Workspace, *, now: datetime, secret: str) -> None:

@@ -113,6 +113,18 @@ def test_the_embedded_server_shows_findings_of_this_machine_and_ends_on_sigterm(
 
 
 @pytest.mark.django_db
+def test_the_agent_is_built_anew_only_when_its_source_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_agent, "program_path", lambda: tmp_path / "agent.pyz")
+    built = local_agent.program_build()
+    first = built.stat().st_ino  # a build replaces the file
+    assert local_agent.program_build().stat().st_ino == first
+    newest = max(path.stat().st_mtime for path in local_agent.program_sources())
+    os.utime(built, (newest - 1, newest - 1))
+    assert local_agent.program_build().stat().st_ino != first
+
+
 def test_the_local_agent_follows_the_server_to_another_port(tmp_path: Path) -> None:
     estate = make_estate()
     agent = enrolled_agent(estate)
