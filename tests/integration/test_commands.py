@@ -112,7 +112,6 @@ def test_the_embedded_server_shows_findings_of_this_machine_and_ends_on_sigterm(
         browser.ask("GET", "/health/")
 
 
-@pytest.mark.django_db
 def test_the_agent_is_built_anew_only_when_its_source_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +124,7 @@ def test_the_agent_is_built_anew_only_when_its_source_changed(
     assert local_agent.program_build().stat().st_ino != first
 
 
+@pytest.mark.django_db
 def test_the_local_agent_follows_the_server_to_another_port(tmp_path: Path) -> None:
     estate = make_estate()
     agent = enrolled_agent(estate)
