@@ -5,8 +5,10 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from underpin_agent import install
 
 from tests.support.session import ROOT
 
@@ -126,10 +128,14 @@ def test_a_running_agent_is_not_removed(program, tmp_path):
         holder.stdout.close()
 
 
-@pytest.mark.skipif(
-    os.path.isdir("/run/systemd/system"), reason="systemd runs here: it would do it"
-)
-def test_without_systemd_the_other_ways_are_named(program):
-    code, text = run(program, "install", "--server", SERVER)
-    assert code == 2
-    assert "systemd does not run here" in text or "needs root" in text
+def test_without_systemd_the_other_ways_are_named(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os.path, "isdir", lambda _path: False)
+    with pytest.raises(install.CannotInstall, match="systemd does not run here"):
+        install.uninstall(SimpleNamespace(purge=False))
+
+
+def test_without_root_nothing_is_installed(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 65_534)
+    with pytest.raises(install.CannotInstall, match="needs root"):
+        install.uninstall(SimpleNamespace(purge=False))
